@@ -1,0 +1,87 @@
+package rest
+
+import (
+	"nexus/schema"
+)
+
+// TxEnd is how transactions of requests end (PostgREST's db-tx-end).
+type TxEnd string
+
+// The values of TxEnd.
+const (
+	TxCommit                TxEnd = "commit"
+	TxCommitAllowOverride   TxEnd = "commit-allow-override"
+	TxRollback              TxEnd = "rollback"
+	TxRollbackAllowOverride TxEnd = "rollback-allow-override"
+)
+
+// OpenAPIMode is what the root endpoint describes (PostgREST's openapi-mode).
+type OpenAPIMode string
+
+// The values of OpenAPIMode.
+const (
+	OpenAPIFollowPrivileges OpenAPIMode = "follow-privileges"
+	OpenAPIIgnorePrivileges OpenAPIMode = "ignore-privileges"
+	OpenAPIDisabled         OpenAPIMode = "disabled"
+)
+
+// RoleSettings are what ALTER ROLE … SET gave a role: settings applied to each transaction that impersonates it, and its
+// isolation level.
+type RoleSettings struct {
+	Settings       []schema.Setting
+	IsolationLevel string
+}
+
+// Config holds the options of rest/v1. The names and defaults are those of PostgREST's configuration reference
+// (https://docs.postgrest.org/en/v14/references/configuration.html); it is immutable once a handler uses it.
+type Config struct {
+	Schemas         []string // db-schemas, the first is the default
+	ExtraSearchPath []string // db-extra-search-path
+	AnonRole        string   // db-anon-role, "" refuses anonymous requests
+	// MaxRows is db-max-rows; nil means no limit.
+	MaxRows    *int64
+	PreRequest *schema.Ident // db-pre-request
+	RootSpec   *schema.Ident // db-root-spec
+	TxEnd      TxEnd
+	// HoistedTxSettings are the function settings that apply to the whole transaction (db-hoisted-tx-settings).
+	HoistedTxSettings []string
+
+	AggregatesEnabled   bool
+	PlanEnabled         bool
+	PreparedStatements  bool
+	ServerTimingEnabled bool
+	ServerTraceHeader   string
+	// CORSAllowedOrigins is server-cors-allowed-origins; empty allows any origin.
+	CORSAllowedOrigins []string
+	// ErrorVerbosityMinimal drops details and hint from errors (client-error-verbosity = "minimal").
+	ErrorVerbosityMinimal bool
+
+	OpenAPIMode           OpenAPIMode
+	OpenAPISecurityActive bool
+	OpenAPIServerProxyURI string
+	// ServerHost and ServerPort are what the OpenAPI description names as its host without a proxy URI.
+	ServerHost string
+	ServerPort int
+
+	// AppSettings are app.settings.* as set for each transaction, with their full names.
+	AppSettings  []schema.Setting
+	RoleSettings map[string]RoleSettings
+
+	// BasePath is the mount point ("/rest/v1", or "" in PostgREST mode); it prefixes Location and Content-Location is
+	// relative to it as PostgREST's is to its root.
+	BasePath string
+}
+
+// DefaultConfig returns PostgREST's defaults.
+func DefaultConfig() Config {
+	return Config{
+		Schemas: []string{"public"}, ExtraSearchPath: []string{"public"}, TxEnd: TxCommit,
+		HoistedTxSettings:  []string{"statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation"},
+		PreparedStatements: true, OpenAPIMode: OpenAPIFollowPrivileges, ServerHost: "!4", ServerPort: 3000,
+	}
+}
+
+// AllowsTxOverride reports whether Prefer: tx=… is honoured.
+func (c *Config) AllowsTxOverride() bool {
+	return c.TxEnd == TxCommitAllowOverride || c.TxEnd == TxRollbackAllowOverride
+}
