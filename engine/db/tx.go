@@ -1,0 +1,71 @@
+package db
+
+import (
+	"nexus/schema"
+)
+
+// Statement is SQL text with its arguments in PostgreSQL's text format; a nil argument is NULL.
+type Statement struct {
+	SQL  string
+	Args [][]byte
+}
+
+// End says how a transaction ends when nothing fails.
+type End uint8
+
+// The ends of a transaction.
+const (
+	Commit End = iota
+	// Rollback undoes the work after its deferred constraints were checked, so the answer is that of a real run.
+	Rollback
+)
+
+// Isolation levels of a transaction; the empty string is PostgreSQL's read committed.
+const (
+	ReadCommitted  = ""
+	RepeatableRead = "repeatable read"
+	Serializable   = "serializable"
+)
+
+// Tx is the work of one request: all of it happens in one transaction or not at all.
+type Tx struct {
+	// Role tells statements prepared for one role from those of another: PostgreSQL plans them apart under RLS. The role
+	// itself is set by Settings.
+	Role     string
+	ReadOnly bool
+	// Isolation is one of the constants above.
+	Isolation string
+	// Settings are applied with set_config for this transaction only, in order.
+	Settings []schema.Setting
+	// PreRequest, if its SQL is not empty, runs after the settings and before Main; its result is dropped.
+	PreRequest Statement
+	Main       Statement
+	// After run behind Main in the same transaction.
+	After []Statement
+	End   End
+	// Check, if set, sees Main's rows before the transaction ends; its error rolls the transaction back and is returned.
+	Check func(rows [][][]byte) error
+}
+
+// Result holds the rows of Main and of each statement of After: rows of columns in text format, nil for NULL.
+type Result struct {
+	Main  [][][]byte
+	After [][][][]byte
+}
+
+// explicit reports whether the transaction needs a BEGIN of its own.
+func (t *Tx) explicit() bool {
+	return t.Isolation != ReadCommitted || t.decides() || (t.End == Rollback && !t.ReadOnly)
+}
+
+// decides reports whether the end depends on the result. A read-only transaction leaves nothing to undo, so its check can
+// follow the end.
+func (t *Tx) decides() bool { return t.Check != nil && !t.ReadOnly }
+
+func (t *Tx) beginSQL() string {
+	sql := "begin"
+	if t.Isolation != ReadCommitted {
+		sql += " isolation level " + t.Isolation
+	}
+	return sql
+}
