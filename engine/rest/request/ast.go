@@ -166,8 +166,8 @@ type LogicTree struct {
 	Children []LogicTree
 }
 
-// PathFilter, PathLogic and PathOrder attach a condition or an order to an embedded level; an empty Path is the top.
 type (
+	// PathFilter is a condition with the path of the embedded level it applies to; an empty Path is the top.
 	PathFilter struct {
 		Path   []string
 		Filter Filter
@@ -177,6 +177,7 @@ type (
 		Path []string
 		Tree LogicTree
 	}
+	// PathOrder is an order with the path of the level it applies to.
 	// PathOrder is an order with the path of the level it applies to.
 	PathOrder struct {
 		Path  []string

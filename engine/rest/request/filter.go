@@ -1,0 +1,187 @@
+package request
+
+// operand is the grammar of the text that an operator takes: everything in a filter, up to a separator in a logic tree.
+type operand func(p *parser, out *string) result
+
+// wholeOperand takes the rest of the input.
+func wholeOperand(p *parser, out *string) result {
+	start := p.pos
+	r := p.skipMany(anyCharacter)
+	*out = p.in[start:]
+	return r
+}
+
+var (
+	simpleOperators = []Operator{
+		OpNeq, OpContains, OpContained, OpOverlap, OpStrictLeft, OpStrictRgt, OpNotExtR, OpNotExtL, OpAdjacent,
+	}
+	quantifiableOperators = []Operator{OpEq, OpGte, OpGt, OpLte, OpLt, OpLike, OpILike, OpMatch, OpIMatch}
+	textSearchOperators   = []Operator{OpFTS, OpPlainFTS, OpPhraseFTS, OpWebFTS}
+	isValues              = []IsValue{IsNull, IsNotNull, IsTrue, IsFalse, IsUnknown}
+)
+
+// opExpr takes an optional negation and an operator with what it takes.
+func (p *parser) opExpr(out *OpExpr, value operand) result {
+	*out = OpExpr{}
+	s := p.sequence()
+	not := p.optional(p.tryTextDot("not"))
+	out.Negate = not.consumed()
+	if s.then(not) {
+		s.then(p.label(p.operation(out, value), "operator (eq, gt, ...)"))
+	}
+	return s.end()
+}
+
+func (p *parser) operation(out *OpExpr, value operand) result {
+	c := p.choice()
+	_ = c.or(p.inOperation(out)) || c.or(p.isOperation(out)) || c.or(p.isDistinctOperation(out, value)) ||
+		c.or(p.textSearchOperation(out, value)) || c.or(p.simpleOperation(out, value)) ||
+		c.or(p.quantifiedOperation(out, value))
+	return c.end()
+}
+
+func (p *parser) inOperation(out *OpExpr) result {
+	s := p.sequence()
+	if s.then(p.tryTextDot("in")) && s.then(p.list(&out.List)) {
+		out.Operator = OpIn
+	}
+	return s.end()
+}
+
+// list takes values in parentheses; an empty pair is a list of one empty text.
+func (p *parser) list(out *[]string) result {
+	s := p.sequence()
+	_ = s.then(p.lexemeChar('(')) && s.then(p.separated(func() result {
+		var value string
+		c := p.choice()
+		_ = c.or(p.quotedWhole(&value)) || c.or(p.unquoted(&value))
+		r := c.end()
+		if !r.failed() {
+			*out = append(*out, value)
+		}
+		return r
+	}, p.comma)) && s.then(p.lexemeChar(')'))
+	return s.end()
+}
+
+func (p *parser) isOperation(out *OpExpr) result {
+	s := p.sequence()
+	if s.then(p.tryTextDot("is")) && s.then(p.isValue(&out.Is)) {
+		out.Operator = OpIs
+	}
+	return s.end()
+}
+
+func (p *parser) isValue(out *IsValue) result {
+	c := p.choice()
+	for _, value := range isValues {
+		if c.or(p.tryTextFold(string(value))) {
+			*out = value
+			break
+		}
+	}
+	return p.label(c.end(), "isVal: (null, not_null, true, false, unknown)")
+}
+
+// tryTextFold takes the lower-case text s in any case, or nothing.
+func (p *parser) tryTextFold(s string) result {
+	start := p.pos
+	for i := range len(s) {
+		if p.atEnd() || lowerASCII(p.in[p.pos]) != s[i] {
+			r := p.fail(emptyErr, p.pos, p.unexpectedHere(p.pos), message{expected, quoteHaskell(s[i : i+1])})
+			return p.try(start, r)
+		}
+		p.pos++
+	}
+	return p.succeed(consumedOK)
+}
+
+func lowerASCII(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func (p *parser) isDistinctOperation(out *OpExpr, value operand) result {
+	s := p.sequence()
+	if s.then(p.tryTextDot("isdistinct")) && s.then(value(p, &out.Value)) {
+		out.Operator = OpIsDistinct
+	}
+	return s.end()
+}
+
+// textSearchOperation takes a full-text operator with an optional language in parentheses.
+func (p *parser) textSearchOperation(out *OpExpr, value operand) result {
+	start := p.pos
+	var op Operator
+	s := p.sequence()
+	if s.then(p.oneOperator(textSearchOperators, &op)) && s.then(p.optional(p.language(&out.Language))) &&
+		s.then(p.delimiter()) && s.then(value(p, &out.Value)) {
+		out.Operator = op
+	}
+	return p.try(start, s.end())
+}
+
+func (p *parser) language(out *string) result {
+	start := p.pos
+	var name string
+	s := p.sequence()
+	if s.then(p.char('(')) && s.then(p.identifier(&name)) && s.then(p.char(')')) {
+		*out = name
+	}
+	return p.try(start, s.end())
+}
+
+func (p *parser) simpleOperation(out *OpExpr, value operand) result {
+	start := p.pos
+	var op Operator
+	s := p.sequence()
+	if s.then(p.oneOperator(simpleOperators, &op)) && s.then(p.delimiter()) && s.then(value(p, &out.Value)) {
+		out.Operator = op
+	}
+	return p.try(start, s.end())
+}
+
+// quantifiedOperation takes an operator that any or all in parentheses may follow.
+func (p *parser) quantifiedOperation(out *OpExpr, value operand) result {
+	start := p.pos
+	var op Operator
+	s := p.sequence()
+	if s.then(p.oneOperator(quantifiableOperators, &op)) && s.then(p.optional(p.quantifier(&out.Quantifier))) &&
+		s.then(p.delimiter()) && s.then(value(p, &out.Value)) {
+		out.Operator = op
+	}
+	return p.try(start, s.end())
+}
+
+func (p *parser) quantifier(out *Quantifier) result {
+	start := p.pos
+	var quantifier Quantifier
+	s := p.sequence()
+	if s.then(p.char('(')) {
+		c := p.choice()
+		switch {
+		case c.or(p.tryText("any")):
+			quantifier = QuantAny
+		case c.or(p.text("all")):
+			quantifier = QuantAll
+		}
+		if s.then(c.end()) && s.then(p.char(')')) {
+			*out = quantifier
+		}
+	}
+	return p.try(start, s.end())
+}
+
+// oneOperator takes the first operator of the list that the input begins with.
+func (p *parser) oneOperator(operators []Operator, out *Operator) result {
+	c := p.choice()
+	for _, op := range operators {
+		if c.or(p.tryText(string(op))) {
+			*out = op
+			break
+		}
+	}
+	return c.end()
+}

@@ -1,0 +1,365 @@
+package request
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// The grammars of the URL are parsed by plain methods on parser that keep to the rules of the Parsec library, because
+// the position and the "unexpected … expecting …" text of a failure reach the client. A grammar runs once without
+// recording errors; only when it fails it runs again with trace set, so a request that is well-formed pays nothing for
+// error texts and both runs accept the same inputs by construction.
+
+// result tells how a grammar ended: whether it failed, and whether it took anything from the input. A grammar that ends
+// empty leaves the position where it was.
+type result uint8
+
+const (
+	emptyOK     result = 0
+	failedBit   result = 1
+	consumedBit result = 2
+	consumedOK         = consumedBit
+	emptyErr           = failedBit
+	consumedErr        = failedBit | consumedBit
+)
+
+func (r result) failed() bool   { return r&failedBit != 0 }
+func (r result) consumed() bool { return r&consumedBit != 0 }
+
+// messageKind orders the messages of an error as they are shown.
+type messageKind uint8
+
+const (
+	sysUnexpected messageKind = iota // a character that did not fit; "" is the end of input
+	unexpected                       // something a grammar refused on purpose
+	expected
+	plain
+)
+
+type message struct {
+	kind messageKind
+	text string
+}
+
+// parseError is what went wrong, or what could have followed, at one position. No messages means unknown.
+type parseError struct {
+	pos  int
+	msgs []message
+}
+
+// merge keeps the error at the later position and joins errors at the same one.
+func (e parseError) merge(other parseError) parseError {
+	switch {
+	case len(other.msgs) == 0 && len(e.msgs) > 0:
+		return e
+	case len(e.msgs) == 0 && len(other.msgs) > 0:
+		return other
+	case e.pos > other.pos:
+		return e
+	case e.pos < other.pos:
+		return other
+	default:
+		return parseError{e.pos, slices.Concat(e.msgs, other.msgs)}
+	}
+}
+
+// expecting replaces what the error says was expected.
+func (e parseError) expecting(text string) parseError {
+	msgs := []message{{expected, text}}
+	for _, m := range e.msgs {
+		if m.kind != expected {
+			msgs = append(msgs, m)
+		}
+	}
+	return parseError{e.pos, msgs}
+}
+
+// String renders the messages on one line, the way PostgREST fills the details of PGRST100.
+func (e parseError) String() string {
+	if len(e.msgs) == 0 {
+		return "unknown parse error"
+	}
+	var texts [plain + 1][]string
+	endOfInput := false
+	msgs := slices.Clone(e.msgs)
+	slices.SortStableFunc(msgs, func(a, b message) int { return cmp.Compare(a.kind, b.kind) })
+	for i, m := range msgs {
+		if i == 0 && m == (message{sysUnexpected, ""}) {
+			endOfInput = true
+		}
+		if m.text != "" && !slices.Contains(texts[m.kind], m.text) {
+			texts[m.kind] = append(texts[m.kind], m.text)
+		}
+	}
+	var parts []string
+	switch {
+	case len(texts[unexpected]) > 0:
+		parts = append(parts, "unexpected "+joinOr(texts[unexpected]))
+	case endOfInput:
+		parts = append(parts, "unexpected end of input")
+	case len(texts[sysUnexpected]) > 0:
+		parts = append(parts, "unexpected "+texts[sysUnexpected][0])
+	}
+	if len(texts[expected]) > 0 {
+		parts = append(parts, "expecting "+joinOr(texts[expected]))
+	}
+	if len(texts[plain]) > 0 {
+		parts = append(parts, joinOr(texts[plain]))
+	}
+	return strings.Join(parts, " ")
+}
+
+func joinOr(texts []string) string {
+	if len(texts) == 1 {
+		return texts[0]
+	}
+	last := len(texts) - 1
+	return strings.Join(texts[:last], ", ") + " or " + texts[last]
+}
+
+// parser is the state of a run over one input.
+type parser struct {
+	in    string
+	pos   int
+	depth int // of nested select or logic levels
+	// trace makes the grammars record errors; err is the error that goes with the last result.
+	trace bool
+	err   parseError
+
+	name nameMemo
+}
+
+func (p *parser) atEnd() bool { return p.pos >= len(p.in) }
+
+// peek returns the next character and its width; the width is 0 at the end of the input.
+func (p *parser) peek() (rune, int) {
+	if p.pos >= len(p.in) {
+		return 0, 0
+	}
+	if c := p.in[p.pos]; c < utf8.RuneSelf {
+		return rune(c), 1
+	}
+	return utf8.DecodeRuneInString(p.in[p.pos:])
+}
+
+// lineColumn turns a position into a line and a column, both from 1; a tab advances to the next multiple of eight.
+func lineColumn(in string, pos int) (line, column int) {
+	line, column = 1, 1
+	for _, c := range in[:min(pos, len(in))] {
+		switch c {
+		case '\n':
+			line, column = line+1, 1
+		case '\t':
+			column += 8 - (column-1)%8
+		default:
+			column++
+		}
+	}
+	return line, column
+}
+
+// succeed and fail end a grammar with an error that has no or the given messages.
+
+func (p *parser) succeed(r result) result {
+	if p.trace {
+		p.err = parseError{pos: p.pos}
+	}
+	return r
+}
+
+func (p *parser) fail(r result, pos int, msgs ...message) result {
+	if p.trace {
+		p.err = parseError{pos, slices.Clone(msgs)}
+	}
+	return r | failedBit
+}
+
+// unexpectedHere is the message for the character at pos.
+func (p *parser) unexpectedHere(pos int) message {
+	if pos >= len(p.in) {
+		return message{sysUnexpected, ""}
+	}
+	c, _ := utf8.DecodeRuneInString(p.in[pos:])
+	return message{sysUnexpected, quoteHaskell(string(c))}
+}
+
+// try makes a failure leave the input untouched; start is the position where the grammar began.
+func (p *parser) try(start int, r result) result {
+	if r.failed() {
+		p.pos = start
+		return emptyErr
+	}
+	return r
+}
+
+// optional turns an empty failure into an empty success that remembers what could have been there.
+func (p *parser) optional(r result) result {
+	if r == emptyErr {
+		return emptyOK
+	}
+	return r
+}
+
+// label replaces what an empty result expected by a description.
+func (p *parser) label(r result, text string) result {
+	if p.trace && !r.consumed() && (r.failed() || len(p.err.msgs) > 0) {
+		p.err = p.err.expecting(text)
+	}
+	return r
+}
+
+// sequence runs grammars one after the other: _ = s.then(a()) && s.then(b()); return s.end().
+type sequence struct {
+	p   *parser
+	r   result
+	err parseError
+}
+
+func (p *parser) sequence() sequence { return sequence{p: p} }
+
+func (s *sequence) then(r result) bool {
+	if s.p.trace {
+		if r.consumed() {
+			s.err = s.p.err
+		} else {
+			s.err = s.err.merge(s.p.err)
+		}
+	}
+	s.r |= r
+	return !r.failed()
+}
+
+func (s *sequence) end() result {
+	if s.p.trace {
+		s.p.err = s.err
+	}
+	return s.r
+}
+
+// choice runs grammars until one does not fail empty: _ = c.or(a()) || c.or(b()); return c.end().
+type choice struct {
+	p   *parser
+	r   result
+	err parseError
+}
+
+func (p *parser) choice() choice { return choice{p: p} }
+
+func (c *choice) or(r result) bool {
+	if c.p.trace {
+		if r.consumed() {
+			c.err = c.p.err
+		} else {
+			c.err = c.err.merge(c.p.err)
+		}
+	}
+	c.r = r
+	return r != emptyErr
+}
+
+func (c *choice) end() result {
+	if c.p.trace {
+		c.p.err = c.err
+	}
+	return c.r
+}
+
+// many repeats step until it fails empty; what its last success could have been continued with is forgotten.
+func (p *parser) many(step func() result) result {
+	r := emptyOK
+	for {
+		switch step() {
+		case emptyErr:
+			return r
+		case consumedErr:
+			return consumedErr
+		default:
+			r = consumedOK
+		}
+	}
+}
+
+// manyRecalling is many, but what its last success could have been continued with is kept.
+func (p *parser) manyRecalling(step func() result) result {
+	r := emptyOK
+	var last parseError
+	for {
+		switch step() {
+		case emptyErr:
+			if p.trace {
+				p.err = last.merge(p.err)
+			}
+			return r
+		case consumedErr:
+			return consumedErr
+		default:
+			r = consumedOK
+			if p.trace {
+				last = p.err
+			}
+		}
+	}
+}
+
+// separated is one or more items with separators between them.
+func (p *parser) separated(item, separator func() result) result {
+	s := p.sequence()
+	_ = s.then(item()) && s.then(p.many(func() result {
+		s := p.sequence()
+		_ = s.then(separator()) && s.then(item())
+		return s.end()
+	}))
+	return s.end()
+}
+
+// quoteHaskell renders a text as Haskell's show does, which is how Parsec names characters.
+func quoteHaskell(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	wasNumber, wasSO := false, false
+	for _, c := range s {
+		if wasNumber && c >= '0' && c <= '9' || wasSO && c == 'H' {
+			b.WriteString(`\&`)
+		}
+		if c == '"' {
+			b.WriteString(`\"`)
+		} else {
+			b.WriteString(escapeHaskell(c))
+		}
+		wasNumber, wasSO = c > 0x7f, c == 0x0e
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// quoteHaskellChar renders one character as Haskell's show does.
+func quoteHaskellChar(c rune) string {
+	if c == '\'' {
+		return `'\''`
+	}
+	return "'" + escapeHaskell(c) + "'"
+}
+
+// controlNames are the names that Haskell gives the control characters below space.
+var controlNames = [...]string{
+	"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "a", "b", "t", "n", "v", "f", "r", "SO", "SI", "DLE",
+	"DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+}
+
+func escapeHaskell(c rune) string {
+	switch {
+	case c == '\\':
+		return `\\`
+	case c < 0x20:
+		return `\` + controlNames[c]
+	case c == 0x7f:
+		return `\DEL`
+	case c > 0x7f:
+		return `\` + strconv.Itoa(int(c))
+	default:
+		return string(c)
+	}
+}

@@ -1,0 +1,273 @@
+package request
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"nexus/engine/apierr"
+)
+
+// span is a window as limits, offsets and the Range header name it: rows from lower up to and including upper. It is
+// empty when upper is below lower.
+type span struct {
+	lower, upper int64
+	bounded      bool
+}
+
+// zeroRows is the span of limit=0, the only empty one that a client may ask for.
+var zeroRows = span{lower: 0, upper: -1, bounded: true}
+
+func (s span) isEmpty() bool { return s.bounded && s.upper < s.lower }
+
+// isZeroLimit reports whether the span ends where limit=0 without an offset ends.
+func (s span) isZeroLimit() bool { return s.bounded && s.upper == -1 }
+
+func (s span) intersect(other span) span {
+	if s.isEmpty() || other.isEmpty() {
+		return span{lower: 1, upper: 0, bounded: true}
+	}
+	if other.lower > s.lower {
+		s.lower = other.lower
+	}
+	if other.bounded && (!s.bounded || other.upper < s.upper) {
+		s.upper, s.bounded = other.upper, true
+	}
+	return s
+}
+
+func (s span) toRange() Range {
+	r := Range{Offset: s.lower}
+	if s.bounded {
+		r.Limit, r.HasLimit = saturatingAdd(s.upper-s.lower, 1), true
+	}
+	return r
+}
+
+func saturatingAdd(a, b int64) int64 {
+	switch sum := a + b; {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum >= 0:
+		return math.MinInt64
+	default:
+		return sum
+	}
+}
+
+// windows holds the span of each level that limit or offset parameters name, under the name of its limit parameter.
+type windows []namedSpan
+
+type namedSpan struct {
+	key    string
+	limit  *int64 // nil when there is no limit parameter, or none that is a number
+	offset *int64
+	// hasLimit and hasOffset tell a parameter that is no number from an absent one.
+	hasLimit, hasOffset bool
+}
+
+// parseWindows collects limits and offsets; of several of one name the last counts, and texts that are no numbers
+// restrict nothing.
+func parseWindows(pairs []pair) windows {
+	var all windows
+	for _, p := range pairs {
+		if !p.hasValue {
+			continue
+		}
+		switch kindOf(p.key) {
+		case parameterLimit:
+			w := all.at(p.key)
+			w.limit, w.hasLimit = parseInteger(p.value), true
+		case parameterOffset:
+			w := all.at(strings.TrimSuffix(p.key, "offset") + "limit")
+			w.offset, w.hasOffset = parseInteger(p.value), true
+		}
+	}
+	return all
+}
+
+// at finds the level of that name, adding it when it is new.
+func (all *windows) at(key string) *namedSpan {
+	for i := range *all {
+		if (*all)[i].key == key {
+			return &(*all)[i]
+		}
+	}
+	*all = append(*all, namedSpan{key: key})
+	return &(*all)[len(*all)-1]
+}
+
+// span joins a level's limit and offset. An offset beside a limit that is no number leaves no rows.
+func (w namedSpan) span() span {
+	var s span
+	if w.offset != nil {
+		s.lower = *w.offset
+	}
+	switch {
+	case w.limit != nil:
+		s.bounded, s.upper = true, saturatingAdd(s.lower, *w.limit-1)
+	case w.hasLimit && w.hasOffset:
+		s.bounded, s.upper = true, s.lower-1
+	}
+	return s
+}
+
+// parseInteger reads a whole number the way Haskell reads one: white space and parentheses may surround it, and it may
+// be hexadecimal or octal. Numbers beyond 64 bits become the nearest one. It returns nil for anything else.
+func parseInteger(text string) *int64 {
+	text = trimSpace(text)
+	for len(text) > 1 && strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") {
+		text = trimSpace(text[1 : len(text)-1])
+	}
+	negative := strings.HasPrefix(text, "-")
+	if negative {
+		text = trimSpace(text[1:])
+	}
+	base, digits := 10, text
+	if len(text) > 2 && text[0] == '0' {
+		switch text[1] {
+		case 'x', 'X':
+			base, digits = 16, text[2:]
+		case 'o', 'O':
+			base, digits = 8, text[2:]
+		}
+	}
+	if digits == "" || !isHex(digits[0]) {
+		return nil
+	}
+	n, err := strconv.ParseInt(digits, base, 64)
+	if err != nil && n != math.MaxInt64 {
+		return nil
+	}
+	if negative {
+		n = -n
+	}
+	return &n
+}
+
+// headerSpan reads the Range header: first-last or first-, and everything when it is neither.
+func headerSpan(header http.Header) span {
+	values := header["Range"]
+	if len(values) == 0 {
+		return span{}
+	}
+	first, last, ok := strings.Cut(values[0], "-")
+	if !ok || !isDigits(first) || last != "" && !isDigits(last) {
+		return span{}
+	}
+	s := span{lower: *parseInteger(first)}
+	if last != "" {
+		s.upper, s.bounded = *parseInteger(last), true
+	}
+	return s
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// topRange joins the limit and offset of the top level with the Range header, which only GET has.
+func topRange(method string, all windows, header http.Header) (Range, *apierr.Error) {
+	var fromHeader, fromQuery span
+	if method == http.MethodGet {
+		fromHeader = headerSpan(header)
+	}
+	for _, w := range all {
+		if w.key == "limit" {
+			fromQuery = w.span()
+		}
+	}
+	top := fromHeader.intersect(fromQuery)
+	if fromQuery.isZeroLimit() {
+		top = zeroRows
+	}
+	switch {
+	case top.isEmpty() && !fromQuery.isZeroLimit() && fromHeader.isEmpty():
+		return Range{}, errRange("The lower boundary must be lower than or equal to the upper boundary in the Range header.")
+	case top.isEmpty() && !fromQuery.isZeroLimit():
+		return Range{}, errRange("Limit should be greater than or equal to zero.")
+	case method == http.MethodPut && top != span{}:
+		return Range{}, errPutWindow()
+	}
+	return top.toRange(), nil
+}
+
+// embeddedRanges are the windows of the levels below the top.
+func embeddedRanges(all windows) ([]PathRange, *apierr.Error) {
+	var ranges []PathRange
+	for _, w := range all {
+		if w.key == "limit" {
+			continue
+		}
+		at, err := parseTreePath(w.key)
+		if err != nil {
+			return nil, err
+		}
+		ranges = append(ranges, PathRange{at.path, w.span().toRange()})
+	}
+	return ranges, nil
+}
+
+// IsAll reports whether the window restricts nothing.
+func (r Range) IsAll() bool { return r == AllRows }
+
+// Restrict narrows the window to at most maxRows rows.
+func (r Range) Restrict(maxRows int64) Range {
+	if !r.HasLimit || r.Limit > maxRows {
+		r.Limit, r.HasLimit = maxRows, true
+	}
+	return r
+}
+
+// Status is the HTTP status of an answer that holds rows rows of the window; total is the number of all rows, nil when
+// it was not counted.
+func (r Range) Status(rows int64, total *int64) int {
+	switch {
+	case total == nil:
+		return http.StatusOK
+	case r.Offset > *total:
+		return http.StatusRequestedRangeNotSatisfiable
+	case rows < *total:
+		return http.StatusPartialContent
+	default:
+		return http.StatusOK
+	}
+}
+
+// ContentRange renders the Content-Range header of an answer that holds rows rows of the window.
+func (r Range) ContentRange(rows int64, total *int64) string {
+	return ContentRange(r.Offset, r.Offset+rows-1, total)
+}
+
+// ErrOutOfBounds is PostgREST's error for an offset beyond the last row (PGRST103).
+func (r Range) ErrOutOfBounds(total *int64) *apierr.Error {
+	rows := "0"
+	if total != nil {
+		rows = strconv.FormatInt(*total, 10)
+	}
+	return errRange("An offset of " + strconv.FormatInt(r.Offset, 10) + " was requested, but there are only " + rows + " rows.")
+}
+
+// ContentRange renders a Content-Range header for the rows from lower to upper; without rows they become "*", and so
+// does a total that was not counted (nil).
+func ContentRange(lower, upper int64, total *int64) string {
+	b := make([]byte, 0, 32)
+	if lower <= upper && (total == nil || *total != 0) {
+		b = strconv.AppendInt(b, lower, 10)
+		b = append(b, '-')
+		b = strconv.AppendInt(b, upper, 10)
+	} else {
+		b = append(b, '*')
+	}
+	b = append(b, '/')
+	if total == nil {
+		return string(append(b, '*'))
+	}
+	return string(strconv.AppendInt(b, *total, 10))
+}
