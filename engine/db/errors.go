@@ -29,21 +29,46 @@ const (
 	maxBrokenAttempts        = 3
 )
 
-// retryable reports whether the failed attempt left no trace and another may succeed.
-func retryable(err error, attempt int) bool {
+// attempt is what is known of an attempt that failed.
+type attempt struct {
+	err    error
+	number int
+	// readOnly work can be done twice.
+	readOnly bool
+	// results is how many statements the server reported done.
+	results int
+}
+
+// retryable reports whether another attempt may succeed and cannot do the work twice.
+func (a *attempt) retryable() bool {
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		switch pgErr.Code {
-		case "40001": // serialization_failure: PostgreSQL asks for a retry
-			return attempt < maxSerializationAttempts
-		case "0A000":
-			return attempt < maxBrokenAttempts && isStalePlan(err)
-		case "26000": // the statement is not there: a pooler gave us another server connection
-			return attempt < maxBrokenAttempts
-		}
+	var checkErr *checkError
+	var connectErr *ConnectionError
+	switch {
+	case errors.As(a.err, &pgErr):
+		return a.retryableSQLState(pgErr.Code)
+	case errors.As(a.err, &checkErr), errors.As(a.err, &connectErr), errors.Is(a.err, ErrAcquireTimeout):
+		return false
+	default:
+		return a.number < maxBrokenAttempts && (a.readOnly || pgconn.SafeToRetry(a.err))
+	}
+}
+
+func (a *attempt) retryableSQLState(code string) bool {
+	switch code {
+	case "40001": // serialization_failure: PostgreSQL asks for a retry
+		return a.number < maxSerializationAttempts
+	case "0A000":
+		return a.number < maxBrokenAttempts && isStalePlan(a.err)
+	case "26000": // the statement is not there: a pooler gave us another server connection
+		return a.number < maxBrokenAttempts
+	case "57P01":
+		// The connection was closed under us, by a restart say. The server sends results in order and before its last
+		// words, so without any result nothing was done.
+		return a.number < maxBrokenAttempts && (a.readOnly || a.results == 0)
+	default:
 		return false
 	}
-	return attempt < maxBrokenAttempts && pgconn.SafeToRetry(err)
 }
 
 // isStalePlan reports whether a DDL changed the result type of a statement that was prepared before it.

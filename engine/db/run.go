@@ -9,21 +9,22 @@ import (
 )
 
 // Run does the work of tx on one connection. It returns ErrAcquireTimeout, a *ConnectionError, a *pgconn.PgError, the error
-// of tx.Check, or ctx's error. Serialization failures and connections that broke before anything reached the server are
-// tried again.
+// of tx.Check, or ctx's error. Serialization failures are tried again, and so is work whose connection broke, if doing it
+// again cannot do it twice.
 //
 // When ctx ends while a statement runs, the server is asked to cancel it; the connection goes back to the pool only if the
 // server then reports it idle.
 func (p *Pool) Run(ctx context.Context, tx *Tx) (*Result, error) {
-	for attempt := 1; ; attempt++ {
-		res, err := p.runOnce(ctx, tx)
+	for number := 1; ; number++ {
+		res, results, err := p.runOnce(ctx, tx)
 		if err == nil {
 			return res, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if !retryable(err, attempt) {
+		failed := attempt{err: err, number: number, readOnly: tx.ReadOnly, results: results}
+		if !failed.retryable() {
 			return nil, classify(err)
 		}
 		if isStalePlan(err) {
@@ -52,17 +53,19 @@ type checkError struct{ cause error }
 
 func (e *checkError) Error() string { return e.cause.Error() }
 
-func (p *Pool) runOnce(ctx context.Context, tx *Tx) (*Result, error) {
+// runOnce makes one attempt. With an error it says how many statements the server had reported done.
+func (p *Pool) runOnce(ctx context.Context, tx *Tx) (res *Result, results int, err error) {
 	conn, err := p.acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer conn.Release()
 	pg := conn.Conn().PgConn()
 	b := &batch{ctx: ctx, conn: pg, state: stateOf(pg), prepared: p.prepared, role: tx.Role}
 	b.state.catchUp(p.generation.Load())
 	defer b.abandon()
-	return b.run(tx)
+	res, err = b.run(tx)
+	return res, b.received, err
 }
 
 // batch is one attempt at a transaction on one connection.
@@ -75,6 +78,8 @@ type batch struct {
 
 	pipeline *pgconn.Pipeline
 	expected []expectation
+	// received counts the results of the server so far.
+	received int
 	done     bool
 }
 
@@ -206,6 +211,7 @@ func (b *batch) receive(e expectation) error {
 	if err != nil {
 		return err
 	}
+	b.received++
 	switch r := result.(type) {
 	case *pgconn.StatementDescription:
 		if e.prepare != nil {
