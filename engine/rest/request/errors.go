@@ -75,17 +75,16 @@ func checkText(s string) *apierr.Error {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return nil
 	}
-	i := strings.IndexFunc(s, func(c rune) bool { return c == 0 })
-	for at, c := range s {
-		if c == utf8.RuneError && !strings.HasPrefix(s[at:], string(utf8.RuneError)) {
-			i = at
-			break
+	for i, c := range s {
+		if c != 0 && (c != utf8.RuneError || strings.HasPrefix(s[i:], string(utf8.RuneError))) {
+			continue
+		}
+		return &apierr.Error{
+			Status: http.StatusBadRequest, Code: "22021",
+			Message: fmt.Sprintf("invalid byte sequence for encoding \"UTF8\": 0x%02x", s[i]),
 		}
 	}
-	return &apierr.Error{
-		Status: http.StatusBadRequest, Code: "22021",
-		Message: fmt.Sprintf("invalid byte sequence for encoding \"UTF8\": 0x%02x", s[i]),
-	}
+	return nil
 }
 
 // checkBytes is checkText for a body.

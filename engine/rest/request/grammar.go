@@ -32,7 +32,10 @@ func parseTreePath(key string) (treePath, *apierr.Error) {
 		s := p.sequence()
 		if s.then(p.names(&out.path, p.delimiter)) {
 			last := len(out.path) - 1
-			out.field.Name, out.path = out.path[last], out.path[:last:last]
+			out.field.Name = out.path[last]
+			if out.path = out.path[:last]; last == 0 {
+				out.path = nil
+			}
 			s.then(p.jsonPath(&out.field.Path))
 		}
 		return s.end()
