@@ -1,10 +1,19 @@
 package request
 
-// operand is the grammar of the text that an operator takes: everything in a filter, up to a separator in a logic tree.
-type operand func(p *parser, out *string) result
+// operandKind says how far the text goes that an operator takes.
+type operandKind uint8
 
-// wholeOperand takes the rest of the input.
-func wholeOperand(p *parser, out *string) result {
+const (
+	// filterOperand is the rest of the input.
+	filterOperand operandKind = iota
+	// logicOperand is quoted, an array in braces, or ends at a separator.
+	logicOperand
+)
+
+func (p *parser) operand(kind operandKind, out *string) result {
+	if kind == logicOperand {
+		return p.logicOperand(out)
+	}
 	start := p.pos
 	r := p.skipMany(anyCharacter)
 	*out = p.in[start:]
@@ -21,22 +30,22 @@ var (
 )
 
 // opExpr takes an optional negation and an operator with what it takes.
-func (p *parser) opExpr(out *OpExpr, value operand) result {
+func (p *parser) opExpr(out *OpExpr, kind operandKind) result {
 	*out = OpExpr{}
 	s := p.sequence()
 	not := p.optional(p.tryTextDot("not"))
 	out.Negate = not.consumed()
 	if s.then(not) {
-		s.then(p.label(p.operation(out, value), "operator (eq, gt, ...)"))
+		s.then(p.label(p.operation(out, kind), "operator (eq, gt, ...)"))
 	}
 	return s.end()
 }
 
-func (p *parser) operation(out *OpExpr, value operand) result {
+func (p *parser) operation(out *OpExpr, kind operandKind) result {
 	c := p.choice()
-	_ = c.or(p.inOperation(out)) || c.or(p.isOperation(out)) || c.or(p.isDistinctOperation(out, value)) ||
-		c.or(p.textSearchOperation(out, value)) || c.or(p.simpleOperation(out, value)) ||
-		c.or(p.quantifiedOperation(out, value))
+	_ = c.or(p.inOperation(out)) || c.or(p.isOperation(out)) || c.or(p.isDistinctOperation(out, kind)) ||
+		c.or(p.textSearchOperation(out, kind)) || c.or(p.simpleOperation(out, kind)) ||
+		c.or(p.quantifiedOperation(out, kind))
 	return c.end()
 }
 
@@ -51,7 +60,11 @@ func (p *parser) inOperation(out *OpExpr) result {
 // list takes values in parentheses; an empty pair is a list of one empty text.
 func (p *parser) list(out *[]string) result {
 	s := p.sequence()
-	_ = s.then(p.lexemeChar('(')) && s.then(p.separated(func() result {
+	if !s.then(p.lexemeChar('(')) {
+		return s.end()
+	}
+	*out = make([]string, 0, p.itemsAhead())
+	_ = s.then(p.separated(func() result {
 		var value string
 		c := p.choice()
 		_ = c.or(p.quotedWhole(&value)) || c.or(p.unquoted(&value))
@@ -103,21 +116,21 @@ func lowerASCII(c byte) byte {
 	return c
 }
 
-func (p *parser) isDistinctOperation(out *OpExpr, value operand) result {
+func (p *parser) isDistinctOperation(out *OpExpr, kind operandKind) result {
 	s := p.sequence()
-	if s.then(p.tryTextDot("isdistinct")) && s.then(value(p, &out.Value)) {
+	if s.then(p.tryTextDot("isdistinct")) && s.then(p.operand(kind, &out.Value)) {
 		out.Operator = OpIsDistinct
 	}
 	return s.end()
 }
 
 // textSearchOperation takes a full-text operator with an optional language in parentheses.
-func (p *parser) textSearchOperation(out *OpExpr, value operand) result {
+func (p *parser) textSearchOperation(out *OpExpr, kind operandKind) result {
 	start := p.pos
 	var op Operator
 	s := p.sequence()
 	if s.then(p.oneOperator(textSearchOperators, &op)) && s.then(p.optional(p.language(&out.Language))) &&
-		s.then(p.delimiter()) && s.then(value(p, &out.Value)) {
+		s.then(p.delimiter()) && s.then(p.operand(kind, &out.Value)) {
 		out.Operator = op
 	}
 	return p.try(start, s.end())
@@ -133,23 +146,23 @@ func (p *parser) language(out *string) result {
 	return p.try(start, s.end())
 }
 
-func (p *parser) simpleOperation(out *OpExpr, value operand) result {
+func (p *parser) simpleOperation(out *OpExpr, kind operandKind) result {
 	start := p.pos
 	var op Operator
 	s := p.sequence()
-	if s.then(p.oneOperator(simpleOperators, &op)) && s.then(p.delimiter()) && s.then(value(p, &out.Value)) {
+	if s.then(p.oneOperator(simpleOperators, &op)) && s.then(p.delimiter()) && s.then(p.operand(kind, &out.Value)) {
 		out.Operator = op
 	}
 	return p.try(start, s.end())
 }
 
 // quantifiedOperation takes an operator that any or all in parentheses may follow.
-func (p *parser) quantifiedOperation(out *OpExpr, value operand) result {
+func (p *parser) quantifiedOperation(out *OpExpr, kind operandKind) result {
 	start := p.pos
 	var op Operator
 	s := p.sequence()
 	if s.then(p.oneOperator(quantifiableOperators, &op)) && s.then(p.optional(p.quantifier(&out.Quantifier))) &&
-		s.then(p.delimiter()) && s.then(value(p, &out.Value)) {
+		s.then(p.delimiter()) && s.then(p.operand(kind, &out.Value)) {
 		out.Operator = op
 	}
 	return p.try(start, s.end())

@@ -100,7 +100,7 @@ func dump(out *strings.Builder, name string, v reflect.Value, indent string) {
 		for i := range v.Len() {
 			dump(out, fmt.Sprintf("%s[%d]", name, i), v.Index(i), indent)
 		}
-	case v.Kind() == reflect.Slice:
+	case v.Kind() == reflect.Slice || v.Kind() == reflect.String:
 		fmt.Fprintf(out, "%s%s = %q\n", indent, name, v.Interface())
 	default:
 		fmt.Fprintf(out, "%s%s = %v\n", indent, name, v.Interface())

@@ -2,48 +2,55 @@ package request
 
 import (
 	"fmt"
+	"slices"
 
 	"nexus/engine/apierr"
 )
 
-// parse runs a grammar over a whole parameter. The grammar need not take all of the input. When it fails it runs again
-// with errors recorded; source is how the message names the input.
-func parse[T any](source, value, in string, grammar func(*parser, *T) result) (T, *apierr.Error) {
-	var out T
-	p := parser{in: in}
-	if !grammar(&p, &out).failed() {
-		return out, nil
+// parse runs a grammar over a whole parameter; the grammar need not take all of it. source is how an error's message
+// names the input, and value what it shows of it.
+func parse[T any](p *parser, source, value, in string, out *T, grammar func(*parser, *T) result) *apierr.Error {
+	p.reset(in, false)
+	if !grammar(p, out).failed() {
+		return nil
 	}
+	return explain(p, source, value, in, grammar)
+}
+
+// explain runs a grammar that failed again to find out what to say.
+func explain[T any](p *parser, source, value, in string, grammar func(*parser, *T) result) *apierr.Error {
 	var discarded T
-	p = parser{in: in, trace: true}
-	grammar(&p, &discarded)
+	p.reset(in, true)
+	grammar(p, &discarded)
 	line, column := lineColumn(in, p.err.pos)
-	return out, errSyntax(fmt.Sprintf("\"%s (%s)\" (line %d, column %d)", source, value, line, column), p.err.String())
+	return errSyntax(fmt.Sprintf("\"%s (%s)\" (line %d, column %d)", source, value, line, column), p.err.String())
 }
 
 // treePath is a parameter's name: the names of the embedded relations down to a field.
 type treePath struct {
-	path  []string
-	field Field
+	names []string
+	json  []JSONOp
 }
 
-func parseTreePath(key string) (treePath, *apierr.Error) {
-	return parse("failed to parse tree path", key, key, func(p *parser, out *treePath) result {
-		s := p.sequence()
-		if s.then(p.names(&out.path, p.delimiter)) {
-			last := len(out.path) - 1
-			out.field.Name = out.path[last]
-			if out.path = out.path[:last]; last == 0 {
-				out.path = nil
-			}
-			s.then(p.jsonPath(&out.field.Path))
-		}
-		return s.end()
-	})
+// embedPath is the path of the level; it is nil for the top.
+func (t *treePath) embedPath() []string {
+	if len(t.names) < 2 {
+		return nil
+	}
+	return slices.Clone(t.names[:len(t.names)-1])
 }
 
-// names takes field names with separators between them.
-func (p *parser) names(out *[]string, separator func() result) result {
+func (t *treePath) field() Field { return Field{Name: t.names[len(t.names)-1], Path: t.json} }
+
+func (p *parser) treePath(out *treePath) result {
+	s := p.sequence()
+	out.names = out.names[:0]
+	_ = s.then(p.names(&out.names, '.')) && s.then(p.jsonPath(&out.json))
+	return s.end()
+}
+
+// names takes field names with delimiters (dots) or commas between them.
+func (p *parser) names(out *[]string, separator byte) result {
 	return p.separated(func() result {
 		var name string
 		r := p.fieldName(&name)
@@ -51,5 +58,10 @@ func (p *parser) names(out *[]string, separator func() result) result {
 			*out = append(*out, name)
 		}
 		return r
-	}, separator)
+	}, func() result {
+		if separator == '.' {
+			return p.delimiter()
+		}
+		return p.lexemeChar(separator)
+	})
 }

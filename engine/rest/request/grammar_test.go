@@ -30,7 +30,7 @@ var grammars = map[string]anyGrammar{
 	"order":    grammarOf((*parser).orderTerms),
 	"logic":    grammarOf((*parser).logicTree),
 	"columns":  grammarOf((*parser).columnNames),
-	"operator": grammarOf(func(p *parser, out *OpExpr) result { return p.opExpr(out, wholeOperand) }),
+	"operator": grammarOf((*parser).filterExpr),
 }
 
 // TestGrammarErrors compares positions and texts with what Parsec gives PostgREST's grammar.

@@ -10,6 +10,9 @@ import (
 // maxJSONDepth is how deep a JSON body may nest; PostgreSQL's own limit is of that order.
 const maxJSONDepth = 10_000
 
+// maxLinearKeys is up to how many keys are searched one by one.
+const maxLinearKeys = 16
+
 // jsonDoc is what a pass over a JSON body finds out about its rows.
 type jsonDoc struct {
 	// hasObjects is true of an object and of an array that begins with one.
@@ -26,6 +29,7 @@ func scanJSON(body []byte) (jsonDoc, bool) {
 		return jsonDoc{}, false
 	}
 	s := jsonScanner{in: body}
+	s.raw, s.seen = s.rawBuffer[:0], s.seenBuffer[:0]
 	s.skipSpace()
 	var ok bool
 	switch s.peek() {
@@ -54,6 +58,9 @@ type jsonScanner struct {
 	index map[string]int // the places of the keys, made when there are many
 	rowNo int
 	nest  []byte // open brackets of the value being skipped
+
+	rawBuffer  [maxLinearKeys][]byte
+	seenBuffer [maxLinearKeys]int
 }
 
 // peek returns the next byte, 0 at the end, which begins no JSON token.
@@ -146,35 +153,37 @@ func (s *jsonScanner) noteKey(key []byte, position int, first bool) int {
 	}
 	i := position
 	if i >= len(s.raw) || !bytes.Equal(s.raw[i], key) {
-		i = s.lookup(key)
+		name := unquoteJSON(key)
+		if i = s.lookup(name); i < 0 && first {
+			i = s.addKey(name, key)
+		}
 	}
 	switch {
-	case i >= 0 && s.seen[i] == s.rowNo:
-		return 0
-	case i >= 0:
-		s.seen[i] = s.rowNo
-		return 1
-	case first:
-		name := unquoteJSON(key)
-		if s.index != nil {
-			s.index[name] = len(s.raw)
-		}
-		s.doc.keys = append(s.doc.keys, name)
-		s.raw = append(s.raw, key)
-		s.seen = append(s.seen, s.rowNo)
-		return 1
-	default:
+	case i < 0:
 		s.doc.keysDiffer = true
 		return 0
+	case s.seen[i] == s.rowNo:
+		return 0
+	default:
+		s.seen[i] = s.rowNo
+		return 1
 	}
 }
 
-// maxLinearKeys is up to how many keys are searched one by one.
-const maxLinearKeys = 16
+// addKey notes a key of the first row and returns its place.
+func (s *jsonScanner) addKey(name string, key []byte) int {
+	place := len(s.raw)
+	if s.index != nil {
+		s.index[name] = place
+	}
+	s.doc.keys = append(s.doc.keys, name)
+	s.raw = append(s.raw, key)
+	s.seen = append(s.seen, 0)
+	return place
+}
 
-// lookup finds a key that is not where the first row had it, or returns -1.
-func (s *jsonScanner) lookup(key []byte) int {
-	name := unquoteJSON(key)
+// lookup finds the place of a key, or returns -1.
+func (s *jsonScanner) lookup(name string) int {
 	if len(s.doc.keys) <= maxLinearKeys {
 		return slices.Index(s.doc.keys, name)
 	}

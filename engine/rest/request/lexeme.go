@@ -63,8 +63,15 @@ func (p *parser) failAt(pos int, set *charSet) {
 func (p *parser) skipMany(set *charSet) result {
 	start := p.pos
 	for p.pos < len(p.in) {
-		c, width := p.peek()
-		if !set.contains(c) {
+		if c := p.in[p.pos]; c < utf8.RuneSelf {
+			if !set.ascii[c] {
+				break
+			}
+			p.pos++
+			continue
+		}
+		c, width := utf8.DecodeRuneInString(p.in[p.pos:])
+		if !set.nonASCII(c) {
 			break
 		}
 		p.pos += width

@@ -9,13 +9,11 @@ func (p *parser) logicTree(out *LogicTree) result {
 	*out = LogicTree{}
 	s := p.sequence()
 	if s.then(p.logicNot(&out.Negate)) && s.then(p.logicOperator(&out.Or)) && s.then(p.lexemeChar('(')) && s.then(p.enter()) {
+		out.Children = make([]LogicTree, 0, p.itemsAhead())
 		_ = s.then(p.separated(func() result {
-			var child LogicTree
-			r := p.logicTree(&child)
-			if !r.failed() {
-				out.Children = append(out.Children, child)
-			}
-			return r
+			last := len(out.Children)
+			out.Children = append(out.Children, LogicTree{})
+			return p.logicTree(&out.Children[last])
 		}, p.lexemeComma)) && s.then(p.lexemeChar(')'))
 		p.leave()
 	}
@@ -26,10 +24,13 @@ func (p *parser) logicTree(out *LogicTree) result {
 // logicFilter takes field.operator.value, or nothing.
 func (p *parser) logicFilter(out *LogicTree) result {
 	start := p.pos
-	var filter Filter
+	var field Field
 	s := p.sequence()
-	if s.then(p.field(&filter.Field)) && s.then(p.delimiter()) && s.then(p.opExpr(&filter.Expr, logicOperand)) {
-		*out = LogicTree{Filter: &filter}
+	if s.then(p.field(&field)) && s.then(p.delimiter()) {
+		filter := &Filter{Field: field}
+		if s.then(p.opExpr(&filter.Expr, logicOperand)) {
+			*out = LogicTree{Filter: filter}
+		}
 	}
 	return p.try(start, s.end())
 }
@@ -49,7 +50,7 @@ func (p *parser) logicOperator(or *bool) result {
 }
 
 // logicOperand takes a quoted text, a PostgreSQL array in braces, or everything up to a separator.
-func logicOperand(p *parser, out *string) result {
+func (p *parser) logicOperand(out *string) result {
 	c := p.choice()
 	_ = c.or(p.quotedWhole(out)) || c.or(p.arrayLiteral(out)) || c.or(p.unquoted(out))
 	return c.end()

@@ -2,18 +2,22 @@ package request
 
 // orderTerms takes the value of an order parameter.
 func (p *parser) orderTerms(out *[]OrderTerm) result {
+	*out = make([]OrderTerm, 0, p.itemsAhead())
 	return p.separated(func() result {
-		var term OrderTerm
-		s := p.sequence()
-		if s.then(p.blanks()) {
-			c := p.choice()
-			_ = c.or(p.relationOrder(&term)) || c.or(p.fieldOrder(&term))
-			if s.then(c.end()) && s.then(p.blanks()) {
-				*out = append(*out, term)
-			}
-		}
-		return s.end()
+		last := len(*out)
+		*out = append(*out, OrderTerm{})
+		return p.orderTerm(&(*out)[last])
 	}, p.comma)
+}
+
+func (p *parser) orderTerm(out *OrderTerm) result {
+	s := p.sequence()
+	if s.then(p.blanks()) {
+		c := p.choice()
+		_ = c.or(p.relationOrder(out)) || c.or(p.fieldOrder(out))
+		_ = s.then(c.end()) && s.then(p.blanks())
+	}
+	return s.end()
 }
 
 // relationOrder takes relation(field) with its modifiers, or nothing.

@@ -47,16 +47,14 @@ func Parse(opts Options, in Input) (*Request, error) {
 	if err = r.setAction(res); err != nil {
 		return nil, err
 	}
-	var all windows
-	if r.Query, all, err = parseQuery(in.RawQuery, r.SafeCall); err != nil {
+	all, err := parseQuery(in.RawQuery, r.SafeCall, &r.Query)
+	if err != nil {
 		return nil, err
 	}
-	if r.TopRange, err = topRange(in.Method, all, in.Header); err != nil {
+	if r.TopRange, err = topRange(in.Method, all.top, in.Header); err != nil {
 		return nil, err
 	}
-	if r.Query.Ranges, err = embeddedRanges(all); err != nil {
-		return nil, err
-	}
+	r.Query.Ranges = all.embedded
 	r.ContentType = MediaType{Name: TypeJSON}
 	if contentType := in.Header["Content-Type"]; len(contentType) > 0 {
 		r.ContentType = DecodeMediaType(contentType[0])

@@ -132,6 +132,9 @@ type parser struct {
 	name nameMemo
 }
 
+// reset begins a run over an input.
+func (p *parser) reset(in string, trace bool) { *p = parser{in: in, trace: trace} }
+
 func (p *parser) atEnd() bool { return p.pos >= len(p.in) }
 
 // peek returns the next character and its width; the width is 0 at the end of the input.
@@ -222,14 +225,10 @@ func (p *parser) sequence() sequence { return sequence{p: p} }
 
 func (s *sequence) then(r result) bool {
 	if s.p.trace {
-		if r.consumed() {
-			s.err = s.p.err
-		} else {
-			s.err = s.err.merge(s.p.err)
-		}
+		s.p.follow(&s.err, r)
 	}
 	s.r |= r
-	return !r.failed()
+	return r&failedBit == 0
 }
 
 func (s *sequence) end() result {
@@ -250,11 +249,7 @@ func (p *parser) choice() choice { return choice{p: p} }
 
 func (c *choice) or(r result) bool {
 	if c.p.trace {
-		if r.consumed() {
-			c.err = c.p.err
-		} else {
-			c.err = c.err.merge(c.p.err)
-		}
+		c.p.follow(&c.err, r)
 	}
 	c.r = r
 	return r != emptyErr
@@ -265,6 +260,16 @@ func (c *choice) end() result {
 		c.p.err = c.err
 	}
 	return c.r
+}
+
+// follow joins the error of the last result to those before it: what an empty result could have been is still open, and
+// is settled as soon as something is consumed.
+func (p *parser) follow(before *parseError, r result) {
+	if r.consumed() {
+		*before = p.err
+	} else {
+		*before = before.merge(p.err)
+	}
 }
 
 // many repeats step until it fails empty; what its last success could have been continued with is forgotten.
@@ -313,6 +318,34 @@ func (p *parser) separated(item, separator func() result) result {
 		return s.end()
 	}))
 	return s.end()
+}
+
+// maxItemsAhead and maxBytesAhead bound what is allocated, and looked at, before a list is read.
+const (
+	maxItemsAhead = 64
+	maxBytesAhead = 512
+)
+
+// itemsAhead guesses how many items the list that begins here has, by its commas outside of parentheses.
+func (p *parser) itemsAhead() int {
+	items, depth := 1, 0
+	stop := min(len(p.in), p.pos+maxBytesAhead)
+	for i := p.pos; i < stop && items < maxItemsAhead; i++ {
+		switch p.in[i] {
+		case ',':
+			if depth == 0 {
+				items++
+			}
+		case '(':
+			depth++
+		case ')':
+			if depth == 0 {
+				return items
+			}
+			depth--
+		}
+	}
+	return items
 }
 
 // quoteHaskell renders a text as Haskell's show does, which is how Parsec names characters.

@@ -76,7 +76,7 @@ func formPayload(body []byte, isCall bool) (Payload, *apierr.Error) {
 	if text != "" && text[0] == '?' {
 		text = text[1:]
 	}
-	pairs, err := splitPairs(text)
+	pairs, err := splitPairs(nil, text)
 	if err != nil {
 		return Payload{}, err
 	}

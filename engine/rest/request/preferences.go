@@ -26,31 +26,33 @@ type Preferences struct {
 	Invalid []string
 }
 
-// parsePreferences decodes Prefer headers. The first token of a kind counts; known reports whether the database knows
-// a time zone.
-func parsePreferences(values []string, allowTx bool, known func(string) bool) Preferences {
-	var prefs Preferences
-	var zone, affected *string
-	for _, header := range values {
-		for header != "" {
-			token, rest, found := strings.Cut(header, ",")
-			token = strings.TrimFunc(token, isSpace)
-			prefs.take(token, &zone, &affected)
-			if header = rest; found && rest == "" {
-				prefs.take("", &zone, &affected)
-			}
+// preferenceParser collects the tokens of Prefer headers. The first token of a kind counts.
+type preferenceParser struct {
+	prefs                Preferences
+	zone, affected       string
+	hasZone, hasAffected bool
+}
+
+// parsePreferences decodes Prefer headers; known reports whether the database knows a time zone.
+func parsePreferences(headers []string, allowTx bool, known func(string) bool) Preferences {
+	var p preferenceParser
+	for _, header := range headers {
+		if header == "" {
+			continue
+		}
+		for token := range strings.SplitSeq(header, ",") {
+			p.take(strings.TrimFunc(token, isSpace))
 		}
 	}
+	prefs := p.prefs
 	if !allowTx {
 		prefs.Transaction = ""
 	}
-	if affected != nil {
-		if n := parseInteger(*affected); n != nil {
-			prefs.MaxAffected, prefs.HasMaxAffected = *n, true
-		}
+	if p.hasAffected {
+		prefs.MaxAffected, prefs.HasMaxAffected = parseInteger(p.affected)
 	}
-	if zone != nil && known != nil && known(*zone) {
-		prefs.Timezone = *zone
+	if p.hasZone && known != nil && known(p.zone) {
+		prefs.Timezone = p.zone
 		prefs.Invalid = slices.DeleteFunc(prefs.Invalid, func(token string) bool {
 			return strings.HasPrefix(token, "timezone=")
 		})
@@ -58,44 +60,43 @@ func parsePreferences(values []string, allowTx bool, known func(string) bool) Pr
 	return prefs
 }
 
-// take notes one token. A time zone counts as invalid until it is known to be valid.
-func (p *Preferences) take(token string, zone, affected **string) {
-	name, value, _ := strings.Cut(token, "=")
+// take notes one token.
+func (p *preferenceParser) take(token string) {
 	var field *string
 	switch token {
 	case "resolution=merge-duplicates", "resolution=ignore-duplicates":
-		field = &p.Resolution
+		field = &p.prefs.Resolution
 	case "return=representation", "return=minimal", "return=headers-only":
-		field = &p.Representation
+		field = &p.prefs.Representation
 	case "count=exact", "count=planned", "count=estimated":
-		field = &p.Count
+		field = &p.prefs.Count
 	case "tx=commit", "tx=rollback":
-		field = &p.Transaction
+		field = &p.prefs.Transaction
 	case "missing=default", "missing=null":
-		field = &p.Missing
+		field = &p.prefs.Missing
 	case "handling=strict", "handling=lenient":
-		field = &p.Handling
+		field = &p.prefs.Handling
 	default:
-		p.takeValued(name, value, token, zone, affected)
+		p.takeFree(token)
 		return
 	}
 	if *field == "" {
-		*field = value
+		*field = token[strings.IndexByte(token, '=')+1:]
 	}
 }
 
-// takeValued notes a token whose value is free, or an invalid one.
-func (p *Preferences) takeValued(name, value, token string, zone, affected **string) {
-	switch {
-	case name == "max-affected" && token != name:
-		if *affected == nil {
-			*affected = &value
+// takeFree notes a token whose value is free, or an invalid one. A time zone counts as invalid until it is known.
+func (p *preferenceParser) takeFree(token string) {
+	if limit, ok := strings.CutPrefix(token, "max-affected="); ok {
+		if !p.hasAffected {
+			p.affected, p.hasAffected = limit, true
 		}
 		return
-	case name == "timezone" && token != name && *zone == nil:
-		*zone = &value
 	}
-	p.Invalid = append(p.Invalid, token)
+	if zone, ok := strings.CutPrefix(token, "timezone="); ok && !p.hasZone {
+		p.zone, p.hasZone = zone, true
+	}
+	p.prefs.Invalid = append(p.prefs.Invalid, token)
 }
 
 // IsStrict reports whether handling=strict was given.

@@ -43,36 +43,49 @@ func kindOf(key string) parameterKind {
 	return parameterFilter
 }
 
-// queryParser collects a Query from the pairs of a query string. The first error in PostgREST's order of evaluation
-// wins, whatever the order of the parameters.
+// queryParser collects a Query from the pairs of a query string.
 type queryParser struct {
+	parser   parser
 	pairs    []pair
 	safeCall bool // values that are no operator expression are arguments
-	query    Query
+	query    *Query
+	at       treePath // of the parameter at hand
+
+	pairBuffer [usualPairs]pair
+	nameBuffer [4]string
 }
 
-// parseQuery parses a query string into a Query and the windows of its limits and offsets.
-func parseQuery(raw string, safeCall bool) (Query, windows, *apierr.Error) {
-	pairs, err := splitPairs(raw)
-	if err != nil {
-		return Query{}, nil, err
+// queryStages are the kinds of parameters in PostgREST's order of evaluation: of several errors the first in this order
+// is given, whatever the order of the parameters.
+var queryStages = [...]func(*queryParser) *apierr.Error{
+	(*queryParser).order, (*queryParser).logic, (*queryParser).columns, (*queryParser).selection,
+	(*queryParser).filters, (*queryParser).onConflict,
+}
+
+// parseQuery parses a query string into query and returns the windows of its limits and offsets.
+func parseQuery(raw string, safeCall bool, query *Query) (windows, *apierr.Error) {
+	q := &queryParser{safeCall: safeCall, query: query}
+	q.at.names = q.nameBuffer[:0]
+	var err *apierr.Error
+	if q.pairs, err = splitPairs(q.pairBuffer[:0], raw); err != nil {
+		return windows{}, err
 	}
-	q := queryParser{pairs: pairs, safeCall: safeCall}
-	q.query.Canonical = canonical(pairs)
-	for _, step := range []func() *apierr.Error{
-		q.order, q.logic, q.columns, q.selection, q.filters, q.onConflict,
-	} {
-		if err := step(); err != nil {
-			return Query{}, nil, err
+	query.Canonical = canonical(q.pairs)
+	for i := range q.pairs {
+		q.pairs[i].kind = kindOf(q.pairs[i].key)
+	}
+	for _, stage := range queryStages {
+		if err := stage(q); err != nil {
+			return windows{}, err
 		}
 	}
-	return q.query, parseWindows(pairs), nil
+	return q.windows()
 }
 
 // lookup returns the value of the first parameter of that kind; it is absent when that one has no value.
 func (q *queryParser) lookup(kind parameterKind) (string, bool) {
-	for _, p := range q.pairs {
-		if kindOf(p.key) == kind {
+	for i := range q.pairs {
+		if p := &q.pairs[i]; p.kind == kind {
 			return p.value, p.hasValue
 		}
 	}
@@ -80,9 +93,10 @@ func (q *queryParser) lookup(kind parameterKind) (string, bool) {
 }
 
 // each calls f for the parameters of that kind that have a value.
-func (q *queryParser) each(kind parameterKind, f func(pair) *apierr.Error) *apierr.Error {
-	for _, p := range q.pairs {
-		if !p.hasValue || kindOf(p.key) != kind {
+func (q *queryParser) each(kind parameterKind, f func(*pair) *apierr.Error) *apierr.Error {
+	for i := range q.pairs {
+		p := &q.pairs[i]
+		if !p.hasValue || p.kind != kind {
 			continue
 		}
 		if err := f(p); err != nil {
@@ -92,38 +106,43 @@ func (q *queryParser) each(kind parameterKind, f func(pair) *apierr.Error) *apie
 	return nil
 }
 
+// locate reads the name of a parameter into at.
+func (q *queryParser) locate(key string) *apierr.Error {
+	return parse(&q.parser, "failed to parse tree path", key, key, &q.at, (*parser).treePath)
+}
+
 func (q *queryParser) order() *apierr.Error {
-	return q.each(parameterOrder, func(param pair) *apierr.Error {
-		at, err := parseTreePath(param.key)
-		if err != nil {
+	return q.each(parameterOrder, func(param *pair) *apierr.Error {
+		if err := q.locate(param.key); err != nil {
 			return err
 		}
-		terms, err := parse("failed to parse order", param.value, param.value, (*parser).orderTerms)
-		q.query.Order = append(q.query.Order, PathOrder{at.path, terms})
-		return err
+		last := len(q.query.Order)
+		q.query.Order = append(q.query.Order, PathOrder{Path: q.at.embedPath()})
+		terms := &q.query.Order[last].Terms
+		return parse(&q.parser, "failed to parse order", param.value, param.value, terms, (*parser).orderTerms)
 	})
 }
 
 func (q *queryParser) logic() *apierr.Error {
-	return q.each(parameterLogic, func(param pair) *apierr.Error {
-		path, op, err := parseLogicPath(param.key)
+	return q.each(parameterLogic, func(param *pair) *apierr.Error {
+		path, op, err := q.logicPath(param.key)
 		if err != nil {
 			return err
 		}
-		tree, err := parse("failed to parse logic tree", param.value, op+param.value, (*parser).logicTree)
-		q.query.Logic = append(q.query.Logic, PathLogic{path, tree})
-		return err
+		last := len(q.query.Logic)
+		q.query.Logic = append(q.query.Logic, PathLogic{Path: path})
+		tree := &q.query.Logic[last].Tree
+		return parse(&q.parser, "failed to parse logic tree", param.value, op+param.value, tree, (*parser).logicTree)
 	})
 }
 
-// parseLogicPath splits a name such as clients.not.or into the path and the operator with its negation.
-func parseLogicPath(key string) (path []string, op string, err *apierr.Error) {
-	names, err := parse("failed to parse logic path", key, key, func(p *parser, out *[]string) result {
-		return p.names(out, p.delimiter)
-	})
-	if err != nil {
+// logicPath splits a name such as clients.not.or into the path and the operator with its negation.
+func (q *queryParser) logicPath(key string) (path []string, op string, err *apierr.Error) {
+	q.at.names = q.at.names[:0]
+	if err := parse(&q.parser, "failed to parse logic path", key, key, &q.at.names, (*parser).pathNames); err != nil {
 		return nil, "", err
 	}
+	names := q.at.names
 	last := len(names) - 1
 	op = names[last]
 	negated := op == "not"
@@ -145,8 +164,9 @@ func (q *queryParser) columns() *apierr.Error {
 	if !ok {
 		return nil
 	}
-	names, err := parse("failed to parse columns parameter", text, text, (*parser).columnNames)
-	q.query.Columns, q.query.HasColumns = uniqueSorted(names), true
+	q.query.HasColumns = true
+	err := parse(&q.parser, "failed to parse columns parameter", text, text, &q.query.Columns, (*parser).columnNames)
+	q.query.Columns = uniqueSorted(q.query.Columns)
 	return err
 }
 
@@ -155,12 +175,12 @@ func (q *queryParser) onConflict() *apierr.Error {
 	if !ok {
 		return nil
 	}
-	names, err := parse("failed to parse on_conflict parameter", text, text, (*parser).columnNames)
-	q.query.OnConflict, q.query.HasOnConflict = names, true
-	return err
+	q.query.HasOnConflict = true
+	return parse(&q.parser, "failed to parse on_conflict parameter", text, text, &q.query.OnConflict, (*parser).columnNames)
 }
 
-func (p *parser) columnNames(out *[]string) result { return p.names(out, p.lexemeComma) }
+func (p *parser) pathNames(out *[]string) result   { return p.names(out, '.') }
+func (p *parser) columnNames(out *[]string) result { return p.names(out, ',') }
 
 func (q *queryParser) selection() *apierr.Error {
 	text, ok := q.lookup(parameterSelect)
@@ -168,35 +188,39 @@ func (q *queryParser) selection() *apierr.Error {
 		q.query.Select = []SelectItem{{Field: Field{Name: "*"}}}
 		return nil
 	}
-	items, err := parse("failed to parse select parameter", text, text, (*parser).selectForest)
-	q.query.Select = items
-	return err
+	return parse(&q.parser, "failed to parse select parameter", text, text, &q.query.Select, (*parser).selectForest)
 }
 
 func (q *queryParser) filters() *apierr.Error {
-	return q.each(parameterFilter, func(param pair) *apierr.Error {
-		at, err := parseTreePath(param.key)
-		if err != nil {
+	return q.each(parameterFilter, func(param *pair) *apierr.Error {
+		if err := q.locate(param.key); err != nil {
 			return err
 		}
-		expr, err := parse("failed to parse filter", param.value, param.value, q.filterExpr)
-		switch {
-		case err != nil:
+		grammar := (*parser).filterExpr
+		if q.safeCall {
+			grammar = (*parser).filterExprOrArgument
+		}
+		last := len(q.query.Filters)
+		q.query.Filters = append(q.query.Filters, PathFilter{Path: q.at.embedPath(), Filter: Filter{Field: q.at.field()}})
+		expr := &q.query.Filters[last].Filter.Expr
+		if err := parse(&q.parser, "failed to parse filter", param.value, param.value, expr, grammar); err != nil {
 			return err
-		case expr.Operator == "":
-			q.query.Params = append(q.query.Params, RPCParam{at.field.Name, expr.Value})
-		default:
-			q.query.Filters = append(q.query.Filters, PathFilter{at.path, Filter{at.field, expr}})
+		}
+		if expr.Operator == "" {
+			q.query.Params = append(q.query.Params, RPCParam{q.query.Filters[last].Filter.Field.Name, expr.Value})
+			q.query.Filters = q.query.Filters[:last]
 		}
 		return nil
 	})
 }
 
-// filterExpr is the grammar of a filter's value; on a call that reads, a text that does not begin like an operator
-// expression is an argument.
-func (q *queryParser) filterExpr(p *parser, out *OpExpr) result {
-	r := p.opExpr(out, wholeOperand)
-	if r == emptyErr && q.safeCall {
+// filterExpr is the grammar of a filter's value.
+func (p *parser) filterExpr(out *OpExpr) result { return p.opExpr(out, filterOperand) }
+
+// filterExprOrArgument is filterExpr, but a text that does not begin like an operator expression is an argument.
+func (p *parser) filterExprOrArgument(out *OpExpr) result {
+	r := p.filterExpr(out)
+	if r == emptyErr {
 		*out = OpExpr{Value: p.in}
 		return emptyOK
 	}

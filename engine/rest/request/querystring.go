@@ -11,15 +11,15 @@ import (
 type pair struct {
 	key, value string
 	hasValue   bool
+	kind       parameterKind
 }
 
+// usualPairs is how many parameters requests have at most, usually; more cost an allocation.
+const usualPairs = 8
+
 // splitPairs decodes an url-encoded text; & and ; both separate, + is a space, and a percent sign that begins no escape
-// stands for itself. Duplicates and empty pairs are kept, but for an empty one at the end.
-func splitPairs(raw string) ([]pair, *apierr.Error) {
-	if raw == "" {
-		return nil, nil
-	}
-	pairs := make([]pair, 0, 8)
+// stands for itself. Duplicates and empty pairs are kept, but for an empty one at the end. It appends to pairs.
+func splitPairs(pairs []pair, raw string) ([]pair, *apierr.Error) {
 	for raw != "" {
 		text := raw
 		if i := strings.IndexAny(raw, "&;"); i >= 0 {
@@ -28,7 +28,7 @@ func splitPairs(raw string) ([]pair, *apierr.Error) {
 			raw = ""
 		}
 		key, value, hasValue := strings.Cut(text, "=")
-		decoded := pair{decodePercent(key, true), decodePercent(value, true), hasValue}
+		decoded := pair{key: decodePercent(key, true), value: decodePercent(value, true), hasValue: hasValue}
 		if err := checkText(decoded.key); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,8 @@ func canonical(pairs []pair) string {
 	if len(pairs) == 0 {
 		return ""
 	}
-	sorted := slices.Clone(pairs)
+	var buffer [usualPairs]pair
+	sorted := append(buffer[:0], pairs...)
 	slices.SortStableFunc(sorted, func(a, b pair) int { return strings.Compare(a.key, b.key) })
 	size := 0
 	for _, p := range sorted {

@@ -56,66 +56,83 @@ func saturatingAdd(a, b int64) int64 {
 	}
 }
 
-// windows holds the span of each level that limit or offset parameters name, under the name of its limit parameter.
-type windows []namedSpan
-
-type namedSpan struct {
-	key    string
-	limit  *int64 // nil when there is no limit parameter, or none that is a number
-	offset *int64
-	// hasLimit and hasOffset tell a parameter that is no number from an absent one.
-	hasLimit, hasOffset bool
+// windows are the spans that limit and offset parameters name: of the top level, and of embedded ones.
+type windows struct {
+	top      span
+	embedded []PathRange
 }
 
-// parseWindows collects limits and offsets; of several of one name the last counts, and texts that are no numbers
-// restrict nothing.
-func parseWindows(pairs []pair) windows {
-	var all windows
-	for _, p := range pairs {
+// levelWindow collects the limit and the offset of one level, under the name of its limit parameter.
+type levelWindow struct {
+	key           string
+	limit, offset *pair
+}
+
+// windows collects limits and offsets; of several of one name the last counts.
+func (q *queryParser) windows() (windows, *apierr.Error) {
+	var buffer [2]levelWindow
+	levels := buffer[:0]
+	for i := range q.pairs {
+		p := &q.pairs[i]
 		if !p.hasValue {
 			continue
 		}
-		switch kindOf(p.key) {
+		switch p.kind {
 		case parameterLimit:
-			w := all.at(p.key)
-			w.limit, w.hasLimit = parseInteger(p.value), true
+			var w *levelWindow
+			levels, w = levelAt(levels, p.key)
+			w.limit = p
 		case parameterOffset:
-			w := all.at(strings.TrimSuffix(p.key, "offset") + "limit")
-			w.offset, w.hasOffset = parseInteger(p.value), true
+			var w *levelWindow
+			levels, w = levelAt(levels, strings.TrimSuffix(p.key, "offset")+"limit")
+			w.offset = p
 		}
 	}
-	return all
+	var all windows
+	for _, w := range levels {
+		if w.key == "limit" {
+			all.top = w.span()
+			continue
+		}
+		if err := q.locate(w.key); err != nil {
+			return all, err
+		}
+		all.embedded = append(all.embedded, PathRange{q.at.embedPath(), w.span().toRange()})
+	}
+	return all, nil
 }
 
-// at finds the level of that name, adding it when it is new.
-func (all *windows) at(key string) *namedSpan {
-	for i := range *all {
-		if (*all)[i].key == key {
-			return &(*all)[i]
+// levelAt finds the level of that name, adding it when it is new.
+func levelAt(levels []levelWindow, key string) ([]levelWindow, *levelWindow) {
+	for i := range levels {
+		if levels[i].key == key {
+			return levels, &levels[i]
 		}
 	}
-	*all = append(*all, namedSpan{key: key})
-	return &(*all)[len(*all)-1]
+	levels = append(levels, levelWindow{key: key})
+	return levels, &levels[len(levels)-1]
 }
 
-// span joins a level's limit and offset. An offset beside a limit that is no number leaves no rows.
-func (w namedSpan) span() span {
+// span joins a level's limit and offset. Texts that are no numbers restrict nothing, but an offset beside a limit that
+// is no number leaves no rows.
+func (w levelWindow) span() span {
 	var s span
 	if w.offset != nil {
-		s.lower = *w.offset
+		s.lower, _ = parseInteger(w.offset.value)
 	}
-	switch {
-	case w.limit != nil:
-		s.bounded, s.upper = true, saturatingAdd(s.lower, *w.limit-1)
-	case w.hasLimit && w.hasOffset:
-		s.bounded, s.upper = true, s.lower-1
+	if w.limit == nil {
+		return s
+	}
+	limit, ok := parseInteger(w.limit.value)
+	if ok || w.offset != nil {
+		s.bounded, s.upper = true, saturatingAdd(s.lower, limit-1)
 	}
 	return s
 }
 
 // parseInteger reads a whole number the way Haskell reads one: white space and parentheses may surround it, and it may
-// be hexadecimal or octal. Numbers beyond 64 bits become the nearest one. It returns nil for anything else.
-func parseInteger(text string) *int64 {
+// be hexadecimal or octal. Numbers beyond 64 bits become the nearest one.
+func parseInteger(text string) (n int64, ok bool) {
 	text = trimSpace(text)
 	for len(text) > 1 && strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") {
 		text = trimSpace(text[1 : len(text)-1])
@@ -134,16 +151,16 @@ func parseInteger(text string) *int64 {
 		}
 	}
 	if digits == "" || !isHex(digits[0]) {
-		return nil
+		return 0, false
 	}
 	n, err := strconv.ParseInt(digits, base, 64)
 	if err != nil && n != math.MaxInt64 {
-		return nil
+		return 0, false
 	}
 	if negative {
 		n = -n
 	}
-	return &n
+	return n, true
 }
 
 // headerSpan reads the Range header: first-last or first-, and everything when it is neither.
@@ -156,10 +173,9 @@ func headerSpan(header http.Header) span {
 	if !ok || !isDigits(first) || last != "" && !isDigits(last) {
 		return span{}
 	}
-	s := span{lower: *parseInteger(first)}
-	if last != "" {
-		s.upper, s.bounded = *parseInteger(last), true
-	}
+	var s span
+	s.lower, _ = parseInteger(first)
+	s.upper, s.bounded = parseInteger(last)
 	return s
 }
 
@@ -173,15 +189,10 @@ func isDigits(s string) bool {
 }
 
 // topRange joins the limit and offset of the top level with the Range header, which only GET has.
-func topRange(method string, all windows, header http.Header) (Range, *apierr.Error) {
-	var fromHeader, fromQuery span
+func topRange(method string, fromQuery span, header http.Header) (Range, *apierr.Error) {
+	var fromHeader span
 	if method == http.MethodGet {
 		fromHeader = headerSpan(header)
-	}
-	for _, w := range all {
-		if w.key == "limit" {
-			fromQuery = w.span()
-		}
 	}
 	top := fromHeader.intersect(fromQuery)
 	if fromQuery.isZeroLimit() {
@@ -196,22 +207,6 @@ func topRange(method string, all windows, header http.Header) (Range, *apierr.Er
 		return Range{}, errPutWindow()
 	}
 	return top.toRange(), nil
-}
-
-// embeddedRanges are the windows of the levels below the top.
-func embeddedRanges(all windows) ([]PathRange, *apierr.Error) {
-	var ranges []PathRange
-	for _, w := range all {
-		if w.key == "limit" {
-			continue
-		}
-		at, err := parseTreePath(w.key)
-		if err != nil {
-			return nil, err
-		}
-		ranges = append(ranges, PathRange{at.path, w.span().toRange()})
-	}
-	return ranges, nil
 }
 
 // IsAll reports whether the window restricts nothing.

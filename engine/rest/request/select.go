@@ -1,5 +1,7 @@
 package request
 
+import "unicode/utf8"
+
 // maxNesting is how deep embedded relations and logic groups may nest.
 const maxNesting = 100
 
@@ -16,40 +18,70 @@ func (p *parser) leave() { p.depth-- }
 
 // selectForest takes the items of the select parameter or of an embedded relation; there may be none.
 func (p *parser) selectForest(out *[]SelectItem) result {
+	*out = make([]SelectItem, 0, p.itemsAhead())
 	return p.optional(p.separated(func() result {
-		var item SelectItem
-		r := p.selectItem(&item)
-		if !r.failed() {
-			*out = append(*out, item)
+		last := len(*out)
+		*out = append(*out, SelectItem{})
+		r := p.selectItem(&(*out)[last])
+		if r.failed() {
+			*out = (*out)[:last]
 		}
 		return r
 	}, p.lexemeComma))
 }
 
 func (p *parser) selectItem(out *SelectItem) result {
+	if !p.trace && p.plainColumn(out) {
+		return consumedOK
+	}
 	c := p.choice()
-	_ = c.or(p.selectNested(out, p.spreadHead)) || c.or(p.selectNested(out, p.relationHead)) || c.or(p.selectField(out))
+	_ = c.or(p.selectSpread(out)) || c.or(p.selectRelation(out)) || c.or(p.selectField(out))
 	return c.end()
 }
 
-// selectNested takes a relation's head and its children in parentheses.
-func (p *parser) selectNested(out *SelectItem, head func(*SelectItem) result) result {
-	s := p.sequence()
-	if s.then(head(out)) {
-		_ = s.then(p.enter()) && s.then(p.char('(')) && s.then(p.selectForest(&out.Children)) && s.then(p.char(')'))
-		p.leave()
+// plainColumn takes a bare ASCII name that an item can end after. Most items are that, and the alternatives of
+// selectItem would come to the same at several times the cost.
+func (p *parser) plainColumn(out *SelectItem) bool {
+	stop := p.pos
+	for stop < len(p.in) && p.in[stop] != ' ' && p.in[stop] < utf8.RuneSelf && identifierChars.ascii[p.in[stop]] {
+		stop++
 	}
+	if stop == p.pos || stop < len(p.in) && p.in[stop] != ',' && p.in[stop] != ')' {
+		return false
+	}
+	out.Field.Name, p.pos = p.in[p.pos:stop], stop
+	return true
+}
+
+func (p *parser) selectSpread(out *SelectItem) result {
+	s := p.sequence()
+	_ = s.then(p.spreadHead(out)) && s.then(p.selectChildren(out))
+	return s.end()
+}
+
+func (p *parser) selectRelation(out *SelectItem) result {
+	s := p.sequence()
+	_ = s.then(p.relationHead(out)) && s.then(p.selectChildren(out))
+	return s.end()
+}
+
+// selectChildren takes the items of an embedded relation, in parentheses.
+func (p *parser) selectChildren(out *SelectItem) result {
+	s := p.sequence()
+	_ = s.then(p.enter()) && s.then(p.char('(')) && s.then(p.selectForest(&out.Children)) && s.then(p.char(')'))
+	p.leave()
 	return s.end()
 }
 
 // spreadHead takes ...relation!hint!join when an opening parenthesis follows.
 func (p *parser) spreadHead(out *SelectItem) result {
 	start := p.pos
-	item := SelectItem{Kind: SelectSpread}
+	var name string
+	var params embedParams
 	s := p.sequence()
-	if s.then(p.blanks()) && s.then(p.text("...")) && s.then(p.fieldName(&item.Relation)) &&
-		s.then(p.embedParams(&item)) && s.then(p.ahead("(")) && s.then(p.blanks()) {
-		*out = item
+	if s.then(p.blanks()) && s.then(p.text("...")) && s.then(p.fieldName(&name)) &&
+		s.then(p.embedParams(&params)) && s.then(p.ahead("(")) && s.then(p.blanks()) {
+		*out = SelectItem{Kind: SelectSpread, Relation: name, Hint: params.hint, Join: params.join}
 	}
 	return p.try(start, s.end())
 }
@@ -57,11 +89,12 @@ func (p *parser) spreadHead(out *SelectItem) result {
 // relationHead takes alias:relation!hint!join when an opening parenthesis follows. count() is the aggregate.
 func (p *parser) relationHead(out *SelectItem) result {
 	start := p.pos
-	item := SelectItem{Kind: SelectRelation}
+	var name, alias string
+	var params embedParams
 	s := p.sequence()
-	if s.then(p.blanks()) && s.then(p.optional(p.alias(&item.Alias))) && s.then(p.fieldName(&item.Relation)) &&
-		s.then(p.notCount(item.Relation)) && s.then(p.embedParams(&item)) && s.then(p.ahead("(")) && s.then(p.blanks()) {
-		*out = item
+	if s.then(p.blanks()) && s.then(p.optional(p.alias(&alias))) && s.then(p.fieldName(&name)) &&
+		s.then(p.notCount(name)) && s.then(p.embedParams(&params)) && s.then(p.ahead("(")) && s.then(p.blanks()) {
+		*out = SelectItem{Kind: SelectRelation, Relation: name, Alias: alias, Hint: params.hint, Join: params.join}
 	}
 	return p.try(start, s.end())
 }
@@ -84,8 +117,14 @@ func (p *parser) alias(out *string) result {
 	return p.try(start, s.end())
 }
 
+// embedParams are the hint and the join type of an embedded relation.
+type embedParams struct {
+	hint string
+	join JoinType
+}
+
 // embedParams takes up to two of !hint, !inner and !left; of two of a kind the first counts.
-func (p *parser) embedParams(out *SelectItem) result {
+func (p *parser) embedParams(out *embedParams) result {
 	s := p.sequence()
 	if s.then(p.optional(p.embedParam(out))) {
 		s.then(p.optional(p.embedParam(out)))
@@ -93,7 +132,7 @@ func (p *parser) embedParams(out *SelectItem) result {
 	return s.end()
 }
 
-func (p *parser) embedParam(out *SelectItem) result {
+func (p *parser) embedParam(out *embedParams) result {
 	s := p.sequence()
 	if !s.then(p.char('!')) {
 		return s.end()
@@ -111,11 +150,11 @@ func (p *parser) embedParam(out *SelectItem) result {
 		c.or(p.try(start, p.fieldName(&hint)))
 	}
 	if s.then(c.end()) {
-		if out.Join == JoinDefault {
-			out.Join = join
+		if out.join == JoinDefault {
+			out.join = join
 		}
-		if out.Hint == "" {
-			out.Hint = hint
+		if out.hint == "" {
+			out.hint = hint
 		}
 	}
 	return s.end()
@@ -143,23 +182,20 @@ func (p *parser) selectStar(out *SelectItem) result {
 
 func (p *parser) selectCount(out *SelectItem) result {
 	start := p.pos
-	item := SelectItem{Field: Field{Name: "*"}, Aggregate: AggCount}
+	var alias, cast string
 	s := p.sequence()
-	if s.then(p.optional(p.alias(&item.Alias))) && s.then(p.text("count()")) &&
-		s.then(p.optional(p.cast(&item.AggregateCast))) && s.then(p.itemEnd()) {
-		*out = item
+	if s.then(p.optional(p.alias(&alias))) && s.then(p.text("count()")) &&
+		s.then(p.optional(p.cast(&cast))) && s.then(p.itemEnd()) {
+		*out = SelectItem{Field: Field{Name: "*"}, Aggregate: AggCount, AggregateCast: cast, Alias: alias}
 	}
 	return p.try(start, s.end())
 }
 
 func (p *parser) selectColumn(out *SelectItem) result {
-	item := SelectItem{}
 	s := p.sequence()
-	if s.then(p.optional(p.alias(&item.Alias))) && s.then(p.field(&item.Field)) &&
-		s.then(p.optional(p.cast(&item.Cast))) && s.then(p.optional(p.aggregate(&item.Aggregate))) &&
-		s.then(p.optional(p.cast(&item.AggregateCast))) && s.then(p.itemEnd()) {
-		*out = item
-	}
+	_ = s.then(p.optional(p.alias(&out.Alias))) && s.then(p.field(&out.Field)) &&
+		s.then(p.optional(p.cast(&out.Cast))) && s.then(p.optional(p.aggregate(&out.Aggregate))) &&
+		s.then(p.optional(p.cast(&out.AggregateCast))) && s.then(p.itemEnd())
 	return s.end()
 }
 
