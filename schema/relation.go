@@ -24,7 +24,7 @@ type Table struct {
 	Updatable  bool
 	Deletable  bool
 
-	// PrimaryKey holds the names of the key's columns in key order; for a view, the columns its rule takes from a key.
+	// PrimaryKey holds the names of the key's columns, sorted; for a view, the columns its rule takes from a key.
 	PrimaryKey []string
 	// UniqueKeys holds the columns of each unique constraint or index, without the primary key.
 	UniqueKeys [][]string
