@@ -1,0 +1,163 @@
+package plan
+
+import (
+	"strconv"
+
+	"nexus/engine/apierr"
+	"nexus/engine/rest/request"
+	"nexus/schema"
+)
+
+// Options is what of the configuration decides how requests are planned.
+type Options struct {
+	// MaxRows is the most rows a read or a call answers with at each level, nil for no limit (db-max-rows).
+	MaxRows *int64
+	// AggregatesEnabled allows aggregate functions in the select parameter (db-aggregates-enabled).
+	AggregatesEnabled bool
+	// PlanEnabled allows the execution plan as a media type (db-plan-enabled).
+	PlanEnabled bool
+}
+
+// Param is a value of the request: its place in Plan.Values counted from one, or zero for none.
+type Param int
+
+// Plan is a request with its names resolved. Read is set for every action that reads or answers with rows; Mutation and
+// Call say where the rows come from when it is not a relation.
+type Plan struct {
+	Action request.Action
+	// Relation is the relation that the answer is about: the table of a read or write; of a call the composite type it
+	// returns, or the function's own name.
+	Relation schema.Ident
+	// Table describes Relation when the snapshot knows it.
+	Table *schema.Table
+	// Routine is the function that a call calls, or that OPTIONS asks about.
+	Routine *schema.Routine
+
+	Read     *Node
+	Mutation *Mutation
+	Call     *Call
+
+	// Body is how the rows become the answer's body, and Media the negotiated media type.
+	Body  Body
+	Media request.MediaType
+
+	// Count is what of the total number of rows is wanted.
+	Count Count
+	// Location asks for the key columns of the one inserted row.
+	Location bool
+	// CountInserted asks how many rows of an upsert were new.
+	CountInserted bool
+
+	// ReadOnly is the transaction's mode. IsolationLevel and Settings are those that the function itself declares, ""
+	// and nil for none.
+	ReadOnly       bool
+	IsolationLevel string
+	Settings       []schema.Setting
+
+	// Values are the request's values in PostgreSQL's text format, in the order of their Params.
+	Values [][]byte
+}
+
+// Count says whether and how all rows of a read are counted.
+type Count struct {
+	// Exact counts them with a query; up to Limit+1 rows if Limit is set.
+	Exact bool
+	Limit *int64
+	// Planned asks for the planner's estimate.
+	Planned bool
+}
+
+// Value returns the value of a Param.
+func (p *Plan) Value(param Param) []byte { return p.Values[param-1] }
+
+// Build resolves a request. Its errors are *apierr.Error.
+func Build(opts Options, snap *schema.Snapshot, req *request.Request) (*Plan, error) {
+	b := &builder{opts: opts, snap: snap, req: req, plan: &Plan{Action: req.Action}}
+	var err *apierr.Error
+	switch req.Action {
+	case request.ReadRelation:
+		err = b.buildRead()
+	case request.CreateRows, request.UpdateRows, request.UpsertRow, request.DeleteRows:
+		err = b.buildWrite()
+	case request.CallRoutine:
+		err = b.buildCall()
+	case request.RoutineInfo:
+		err = b.buildRoutineInfo()
+	case request.RelationInfo:
+		err = b.findTable()
+	case request.ReadSchema:
+		err = b.buildInspection()
+	case request.SchemaInfo:
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+// builder carries what all steps of planning one request need.
+type builder struct {
+	opts Options
+	snap *schema.Snapshot
+	req  *request.Request
+	plan *Plan
+}
+
+// bind notes a value of the request.
+func (b *builder) bind(value []byte) Param {
+	b.plan.Values = append(b.plan.Values, value)
+	return Param(len(b.plan.Values))
+}
+
+func (b *builder) bindText(value string) Param { return b.bind([]byte(value)) }
+
+func (b *builder) bindInt(value int64) Param { return b.bind(strconv.AppendInt(nil, value, 10)) }
+
+// findTable looks the target relation up.
+func (b *builder) findTable() *apierr.Error {
+	table := b.snap.Table(b.req.Target)
+	if table == nil {
+		return errTableNotFound(b.snap, b.req.Target)
+	}
+	b.plan.Relation, b.plan.Table = b.req.Target, table
+	return nil
+}
+
+// buildRead plans GET and HEAD on a relation.
+func (b *builder) buildRead() *apierr.Error {
+	b.plan.ReadOnly = true
+	if err := b.findTable(); err != nil {
+		return err
+	}
+	if err := b.planRead(b.plan.Relation, b.plan.Relation); err != nil {
+		return err
+	}
+	if err := b.negotiate(); err != nil {
+		return err
+	}
+	b.plan.Count = b.count()
+	return b.req.Preferences.CheckStrict()
+}
+
+// count decodes the count preference. An estimated count is exact up to the row limit.
+func (b *builder) count() Count {
+	prefs := &b.req.Preferences
+	count := Count{Exact: prefs.WantsCount(), Planned: prefs.WantsPlannedCount()}
+	if prefs.Count == "estimated" {
+		count.Limit = b.opts.MaxRows
+	}
+	return count
+}
+
+// buildInspection plans the root endpoint.
+func (b *builder) buildInspection() *apierr.Error {
+	b.plan.ReadOnly = true
+	for _, accepted := range b.req.Accept {
+		switch accepted.Name {
+		case request.TypeOpenAPI, request.TypeJSON, request.TypeAny:
+			b.plan.Media = request.MediaType{Name: request.TypeOpenAPI}
+			return nil
+		}
+	}
+	return errNotAcceptable(b.req.Accept)
+}
