@@ -68,15 +68,15 @@ func isASCII(s string) bool {
 
 // sortedDump renders a query with its parameters in an order that does not depend on the URL's.
 func sortedDump(q Query) []string {
-	lines := []string{q.Canonical, fmt.Sprintf("%+v %q %q", q.Select, q.Columns, q.OnConflict)}
+	lines := []string{q.Canonical, fmt.Sprintf("%#v %q %q", q.Select, q.Columns, q.OnConflict)}
 	for _, x := range q.Filters {
-		lines = append(lines, fmt.Sprintf("filter %q", x))
+		lines = append(lines, fmt.Sprintf("filter %#v", x))
 	}
 	for _, x := range q.Params {
 		lines = append(lines, fmt.Sprintf("param %q", x))
 	}
 	for _, x := range q.Order {
-		lines = append(lines, fmt.Sprintf("order %q", x))
+		lines = append(lines, fmt.Sprintf("order %#v", x))
 	}
 	for _, x := range q.Logic {
 		lines = append(lines, fmt.Sprintf("logic %q %s", x.Path, dumpLogic(x.Tree)))
@@ -87,7 +87,7 @@ func sortedDump(q Query) []string {
 
 func dumpLogic(tree LogicTree) string {
 	if tree.Filter != nil {
-		return fmt.Sprintf("%q", *tree.Filter)
+		return fmt.Sprintf("%#v", *tree.Filter)
 	}
 	parts := make([]string, len(tree.Children))
 	for i, child := range tree.Children {
