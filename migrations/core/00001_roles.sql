@@ -73,13 +73,18 @@ $$;
 -- +goose Down
 
 -- A role that owns something, holds a grant of somebody else's or is used by another database stays: PostgreSQL refuses to
--- drop it, and it keeps its note so that a later down can try again.
+-- drop it, and it keeps its note so that a later down can try again. As long as one of them stays for another database,
+-- authenticator stays to log in there.
 -- +goose StatementBegin
 do $$
 declare
   created record;
 begin
-  for created in select o.name from nexus.core_objects o where o.kind = 'role' order by o.name loop
+  for created in
+    select o.name from nexus.core_objects o where o.kind = 'role' order by o.name = 'authenticator', o.name
+  loop
+    exit when created.name = 'authenticator'
+      and exists (select from nexus.core_objects where kind = 'role' and name <> 'authenticator');
     begin
       execute pg_catalog.format('drop role if exists %I', created.name);
       delete from nexus.core_objects
