@@ -1,0 +1,83 @@
+package query
+
+import (
+	"nexus/engine/rest/plan"
+)
+
+// rowsName is what the rows of the answer are called where they become its body.
+const rowsName = "_postgrest_t"
+
+// body adds what makes the answer's body of its rows.
+func (f *fragment) body(p *plan.Plan) *fragment {
+	switch p.Body.Kind {
+	case plan.BodyArray:
+		return f.jsonBody(p)
+	case plan.BodyObject:
+		return f.firstRow(p, isScalar(p))
+	case plan.BodyGeoJSON:
+		return f.sql("json_build_object('type', 'FeatureCollection', 'features', " +
+			"coalesce(json_agg(ST_AsGeoJSON(" + rowsName + ")::json), '[]'))")
+	case plan.BodyCSV:
+		return f.csvBody()
+	case plan.BodyCustom:
+		return f.customBody(p)
+	default:
+		return f.sql("''::text")
+	}
+}
+
+func isScalar(p *plan.Plan) bool { return p.Call != nil && p.Routine.ReturnsScalar() }
+
+// jsonBody adds the array of all rows; of a function that returns one value or row, that one.
+func (f *fragment) jsonBody(p *plan.Plan) *fragment {
+	switch {
+	case p.Call == nil:
+		return f.jsonArray(p, rowsName)
+	case p.Routine.ReturnsSingleComposite():
+		return f.firstRow(p, false)
+	case p.Routine.ReturnsScalar():
+		return f.firstRow(p, true)
+	case p.Routine.ReturnsSetOfScalar():
+		return f.jsonArray(p, rowsName+".pgrst_scalar")
+	default:
+		return f.jsonArray(p, rowsName)
+	}
+}
+
+func (f *fragment) jsonArray(p *plan.Plan, value string) *fragment {
+	return f.sql("coalesce(").stripped(p, "json_agg("+value+")").sql(", '[]')")
+}
+
+func (f *fragment) firstRow(p *plan.Plan, scalar bool) *fragment {
+	value := rowsName
+	if scalar {
+		value += ".pgrst_scalar"
+	}
+	return f.sql("coalesce(").stripped(p, "json_agg("+value+")->0").sql(", 'null')")
+}
+
+func (f *fragment) stripped(p *plan.Plan, value string) *fragment {
+	if p.Body.StripNulls {
+		return f.sql("json_strip_nulls(").sql(value).sql(")")
+	}
+	return f.sql(value)
+}
+
+// csvBody adds a header of the columns' names and a line for each row, whose text form only lacks the parentheses.
+func (f *fragment) csvBody() *fragment {
+	return f.sql("(SELECT coalesce(string_agg(a.k, ','), '') FROM (" +
+		"SELECT json_object_keys(r)::text AS k FROM (SELECT row_to_json(hh) AS r FROM " + plan.SourceName +
+		" AS hh LIMIT 1) s) a) || E'\\n' || " +
+		"coalesce(string_agg(substring(" + rowsName + "::text, 2, length(" + rowsName + "::text) - 2), E'\\n'), '')")
+}
+
+func (f *fragment) customBody(p *plan.Plan) *fragment {
+	f.ident(p.Body.Function).sql("(" + rowsName)
+	switch {
+	case isScalar(p):
+		f.sql(".pgrst_scalar")
+	case p.Body.Target != anyElement:
+		f.sql("::").ident(p.Body.Target)
+	}
+	return f.sql(")")
+}

@@ -1,0 +1,189 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+
+	sq "github.com/Masterminds/squirrel"
+
+	"nexus/engine/rest/plan"
+	"nexus/engine/rest/request"
+	"nexus/schema"
+)
+
+// Statement is SQL text with its arguments in PostgreSQL's text format; a nil argument is NULL.
+type Statement struct {
+	SQL  string
+	Args [][]byte
+}
+
+// Query holds the statements of a plan.
+type Query struct {
+	// Main answers with one row of the columns below; for an execution plan with the lines of EXPLAIN instead.
+	Main Statement
+	// CountPlan, if its SQL is not empty, explains (as JSON) the query for all rows, for the planner's estimate of their
+	// number.
+	CountPlan Statement
+}
+
+// The columns of the row that Main answers with.
+const (
+	// ColumnTotal is the number of rows without the window, null when it was not counted.
+	ColumnTotal = iota
+	// ColumnPage is the number of rows in the answer.
+	ColumnPage
+	// ColumnLocation is a JSON array of texts such as "id=eq.1", which name the one inserted row; null when there is none.
+	ColumnLocation
+	// ColumnBody is the answer's body. A handler of the database may make it a bytea.
+	ColumnBody
+	// ColumnHeaders and ColumnStatus are response.headers and response.status as functions of the database set them, null
+	// when they did not.
+	ColumnHeaders
+	ColumnStatus
+	// ColumnInserted is the number of rows that an upsert inserted, null when that was not asked.
+	ColumnInserted
+)
+
+// Build builds the statements of a plan whose Read is set. An error means that the plan is not one that package plan
+// makes.
+func Build(p *plan.Plan) (*Query, error) {
+	if p.Read == nil {
+		return nil, fmt.Errorf("query: no statement for action %d", p.Action)
+	}
+	main, err := render(p, explained(p, mainStatement(p)))
+	if err != nil {
+		return nil, err
+	}
+	q := &Query{Main: main}
+	if p.Count.Planned {
+		q.CountPlan, err = render(p, sql("EXPLAIN (FORMAT JSON) ").add(countedRows(p.Read)))
+	}
+	return q, err
+}
+
+// PreRequest is the statement that calls the function which runs before each request (db-pre-request).
+func PreRequest(function schema.Ident) Statement {
+	return Statement{SQL: "SELECT " + function.SQL() + "()"}
+}
+
+// render turns squirrel's notation into PostgreSQL's and the Params into their values.
+func render(p *plan.Plan, s sq.Sqlizer) (Statement, error) {
+	text, params, err := s.ToSql()
+	if err != nil {
+		return Statement{}, fmt.Errorf("query: %w", err)
+	}
+	if text, err = sq.Dollar.ReplacePlaceholders(text); err != nil {
+		return Statement{}, fmt.Errorf("query: %w", err)
+	}
+	out := Statement{SQL: text, Args: make([][]byte, len(params))}
+	for i, param := range params {
+		out.Args[i] = p.Value(param.(plan.Param))
+	}
+	return out, nil
+}
+
+// mainStatement wraps the rows of the answer into the one row that carries everything.
+func mainStatement(p *plan.Plan) sq.Sqlizer {
+	s := sq.Select().Column(sql(total(p)).sql(" AS total_result_set")).
+		Column(sql(page(p)).sql(" AS page_total")).
+		Column(location(p).sql(" AS header")).
+		Column(new(fragment).body(p).sql(" AS body")).
+		Column(sql(setting("response.headers")).sql(" AS response_headers")).
+		Column(sql(setting("response.status")).sql(" AS response_status")).
+		Column(sql(inserted(p)).sql(" AS response_inserted"))
+	with, rows := sources(p)
+	return from(s.PrefixExpr(with), sql("(").add(rows).sql(") ").sql(rowsName))
+}
+
+// sources are the common table expressions of the main statement, and the SELECT for the rows of the answer. A read's
+// rows are the source itself; those of a write or a call are read from it.
+func sources(p *plan.Plan) (with *fragment, rows sq.SelectBuilder) {
+	with = sql("WITH " + plan.SourceName + " AS (")
+	rows = sq.Select("*").From(plan.SourceName)
+	switch {
+	case p.Mutation != nil:
+		with.add(mutation(p.Mutation))
+		if p.Body.Kind != plan.BodyNone {
+			rows = selectRows(p.Read)
+		}
+	case p.Call != nil:
+		with.add(call(p.Call))
+		rows = selectRows(p.Read)
+	default:
+		with.add(selectRows(p.Read))
+	}
+	with.sql(")")
+	if p.Count.Exact {
+		with.sql(", pgrst_source_count AS (").add(countQuery(p)).sql(")")
+	}
+	return with, rows
+}
+
+// countQuery is the query for all rows regardless of the window; an estimate need not go further than its limit.
+func countQuery(p *plan.Plan) sq.SelectBuilder {
+	s := countedRows(p.Read)
+	if p.Count.Limit != nil {
+		s = s.Limit(uint64(*p.Count.Limit) + 1)
+	}
+	return s
+}
+
+func total(p *plan.Plan) string {
+	if p.Count.Exact {
+		return "(SELECT pg_catalog.count(*) FROM pgrst_source_count)"
+	}
+	return "null::bigint"
+}
+
+func page(p *plan.Plan) string {
+	if p.Call != nil && p.Routine.ReturnsSingle() {
+		return "1"
+	}
+	return "pg_catalog.count(" + rowsName + ")"
+}
+
+// location names the inserted row by its key, when it is the only one.
+func location(p *plan.Plan) *fragment {
+	if !p.Location || len(p.Mutation.KeyColumns) == 0 {
+		return sql("null::json")
+	}
+	f := sql("CASE WHEN pg_catalog.count(" + rowsName + ") = 1 THEN (" +
+		"SELECT json_agg(j.key || '=' || coalesce('eq.' || j.value, 'is.null')) FROM (SELECT row_to_json(s) AS r FROM " +
+		plan.SourceName + " AS s LIMIT 1) d, json_each_text(d.r) AS j WHERE j.key IN (")
+	f.each(len(p.Mutation.KeyColumns), func(i int) { f.literal(p.Mutation.KeyColumns[i]) })
+	return f.sql(")) END")
+}
+
+func inserted(p *plan.Plan) string {
+	if p.CountInserted {
+		return setting("pgrst.inserted") + "::int"
+	}
+	return "null::int"
+}
+
+// explained turns the statement into one for its execution plan, when that is what was asked for.
+func explained(p *plan.Plan, s sq.Sqlizer) sq.Sqlizer {
+	options := p.Media.Plan
+	if options == nil {
+		return s
+	}
+	return sql("EXPLAIN (" + explainOptions(options) + ") ").add(s)
+}
+
+func explainOptions(o *request.PlanOptions) string {
+	names := []string{"FORMAT TEXT"}
+	if o.JSON {
+		names[0] = "FORMAT JSON"
+	}
+	for _, option := range []struct {
+		set  bool
+		name string
+	}{
+		{o.Analyze, "ANALYZE"}, {o.Verbose, "VERBOSE"}, {o.Settings, "SETTINGS"}, {o.Buffers, "BUFFERS"}, {o.WAL, "WAL"},
+	} {
+		if option.set {
+			names = append(names, option.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
