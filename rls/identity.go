@@ -1,0 +1,13 @@
+package rls
+
+// Identity is who a request acts as. It is immutable, so it can be shared by requests with the same token.
+type Identity struct {
+	// Role is the database role that the request's transaction takes.
+	Role string
+	// Claims is the token's payload as a JSON object, with "role" set to Role. It becomes request.jwt.claims.
+	Claims string
+	// Subject is the sub claim when it is a string, for logs.
+	Subject string
+	// Anonymous is true of a request without a token.
+	Anonymous bool
+}
