@@ -100,13 +100,15 @@ func (p *parser) isValue(out *IsValue) result {
 func (p *parser) tryTextFold(s string) result {
 	start := p.pos
 	for i := range len(s) {
-		if p.atEnd() || lowerASCII(p.in[p.pos]) != s[i] {
-			r := p.fail(emptyErr, p.pos, p.unexpectedHere(p.pos), message{expected, quoteHaskell(s[i : i+1])})
-			return p.try(start, r)
+		if p.pos == len(p.in) || lowerASCII(p.in[p.pos]) != s[i] {
+			if p.note(p.pos) {
+				p.err.msgs = []message{p.unexpectedAt(p.pos), {expected, quoteHaskell(s[i : i+1])}}
+			}
+			return p.try(start, emptyErr)
 		}
 		p.pos++
 	}
-	return p.succeed(consumedOK)
+	return p.settle(consumedOK)
 }
 
 func lowerASCII(c byte) byte {

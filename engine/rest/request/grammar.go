@@ -10,20 +10,25 @@ import (
 // parse runs a grammar over a whole parameter; the grammar need not take all of it. source is how an error's message
 // names the input, and value what it shows of it.
 func parse[T any](p *parser, source, value, in string, out *T, grammar func(*parser, *T) result) *apierr.Error {
-	p.reset(in, false)
+	p.reset(in)
 	if !grammar(p, out).failed() {
 		return nil
 	}
-	return explain(p, source, value, in, grammar)
+	failure := explain(p, in, grammar)
+	line, column := lineColumn(in, failure.pos)
+	return errSyntax(fmt.Sprintf("\"%s (%s)\" (line %d, column %d)", source, value, line, column), failure.String())
 }
 
-// explain runs a grammar that failed again to find out what to say.
-func explain[T any](p *parser, source, value, in string, grammar func(*parser, *T) result) *apierr.Error {
-	var discarded T
-	p.reset(in, true)
-	grammar(p, &discarded)
-	line, column := lineColumn(in, p.err.pos)
-	return errSyntax(fmt.Sprintf("\"%s (%s)\" (line %d, column %d)", source, value, line, column), p.err.String())
+// explain runs a grammar that failed again: once to find out where, once to find out what to say.
+func explain[T any](p *parser, in string, grammar func(*parser, *T) result) parseError {
+	at := nowhere
+	for range 2 {
+		var discarded T
+		p.resetTrace(in, at)
+		grammar(p, &discarded)
+		at = p.err.pos
+	}
+	return p.err
 }
 
 // treePath is a parameter's name: the names of the embedded relations down to a field.

@@ -6,15 +6,20 @@ import (
 	"testing"
 )
 
-// anyGrammar runs one of the grammars over a text, for tables that hold several.
+// anyGrammar runs one of the grammars over a text, for tables that hold several. trace is for a run that records errors;
+// a failure is explained in any case.
 type anyGrammar func(in string, trace bool) (out any, rest string, err *parseError)
 
 func grammarOf[T any](grammar func(*parser, *T) result) anyGrammar {
 	return func(in string, trace bool) (any, string, *parseError) {
 		var out T
-		p := parser{in: in, trace: trace}
+		var p parser
+		if p.reset(in); trace {
+			p.resetTrace(in, nowhere)
+		}
 		if grammar(&p, &out).failed() {
-			return nil, "", &p.err
+			failure := explain(&p, in, grammar)
+			return nil, "", &failure
 		}
 		return out, in[p.pos:], nil
 	}

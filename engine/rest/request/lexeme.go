@@ -54,8 +54,8 @@ func (set *charSet) contains(c rune) bool {
 
 // failAt is the error of a character outside the set.
 func (p *parser) failAt(pos int, set *charSet) {
-	if p.trace {
-		p.err = parseError{pos, append([]message{p.unexpectedHere(pos)}, set.expects...)}
+	if p.note(pos) {
+		p.err.msgs = append([]message{p.unexpectedAt(pos)}, set.expects...)
 	}
 }
 
@@ -95,7 +95,7 @@ func (p *parser) skipMany1(set *charSet) result {
 func (p *parser) one(set *charSet) result {
 	if c, width := p.peek(); width > 0 && set.contains(c) {
 		p.pos += width
-		return p.succeed(consumedOK)
+		return p.settle(consumedOK)
 	}
 	p.failAt(p.pos, set)
 	return emptyErr
@@ -105,10 +105,10 @@ func (p *parser) one(set *charSet) result {
 func (p *parser) char(c byte) result {
 	if p.pos < len(p.in) && p.in[p.pos] == c {
 		p.pos++
-		return p.succeed(consumedOK)
+		return p.settle(consumedOK)
 	}
-	if p.trace {
-		return p.fail(emptyErr, p.pos, p.unexpectedHere(p.pos), message{expected, quoteHaskell(string(c))})
+	if p.note(p.pos) {
+		p.err.msgs = []message{p.unexpectedAt(p.pos), {expected, quoteHaskell(string(c))}}
 	}
 	return emptyErr
 }
@@ -118,18 +118,18 @@ func (p *parser) char(c byte) result {
 func (p *parser) text(s string) result {
 	if strings.HasPrefix(p.in[p.pos:], s) {
 		p.pos += len(s)
-		return p.succeed(consumedOK)
+		return p.settle(consumedOK)
 	}
 	r := emptyErr
 	if p.pos < len(p.in) && p.in[p.pos] == s[0] {
 		r = consumedErr
 	}
-	if p.trace {
+	if p.note(p.pos) {
 		differs := p.pos
 		for i := 0; differs < len(p.in) && p.in[differs] == s[i]; i++ {
 			differs++
 		}
-		return p.fail(r, p.pos, p.unexpectedHere(differs), message{expected, quoteHaskell(s)})
+		p.err.msgs = []message{p.unexpectedAt(differs), {expected, quoteHaskell(s)}}
 	}
 	return r
 }
@@ -164,14 +164,17 @@ func (p *parser) ahead(s string) result {
 		return r
 	}
 	p.pos = start
-	return p.succeed(emptyOK)
+	return p.settle(emptyOK)
 }
 
 // notAhead succeeds without taking anything when no character of the set follows.
 func (p *parser) notAhead(set *charSet) result {
 	c, width := p.peek()
 	if width > 0 && set.contains(c) {
-		return p.fail(emptyErr, p.pos+width, message{unexpected, quoteHaskellChar(c)})
+		if p.note(p.pos + width) {
+			p.err.msgs = []message{{unexpected, quoteHaskellChar(c)}}
+		}
+		return emptyErr
 	}
 	p.failAt(p.pos, set)
 	return emptyOK
@@ -179,16 +182,16 @@ func (p *parser) notAhead(set *charSet) result {
 
 // end succeeds at the end of the input.
 func (p *parser) end() result {
-	label := message{expected, "end of input"}
-	if p.atEnd() {
-		if p.trace {
-			p.err = parseError{p.pos, []message{{sysUnexpected, ""}, label}}
+	c, width := p.peek()
+	atEnd := width == 0
+	if p.note(p.pos) {
+		p.err.msgs = []message{{sysUnexpected, ""}, {expected, "end of input"}}
+		if !atEnd {
+			p.err.msgs[0] = message{unexpected, quoteHaskellChar(c)}
 		}
-		return emptyOK
 	}
-	c, _ := p.peek()
-	if p.trace {
-		return p.fail(emptyErr, p.pos, message{unexpected, quoteHaskellChar(c)}, label)
+	if atEnd {
+		return emptyOK
 	}
 	return emptyErr
 }

@@ -2,6 +2,7 @@ package request_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -134,6 +135,7 @@ func TestParseErrors(t *testing.T) {
 		)},
 
 		{"negative limit", get("/items", "limit=-1"), negativeLimit},
+		{"numbers below 64 bits", get("/items", "limit=-99999999999999999999&offset=-99999999999999999999"), negativeLimit},
 		{"no rows beyond an offset", get("/items", "limit=0&offset=5"), negativeLimit},
 		{"limit that is no number beside an offset", get("/items", "limit=x&offset=5"), negativeLimit},
 		{"windows that do not meet", get("/items", "offset=5", "Range: 0-1"), negativeLimit},
@@ -311,6 +313,35 @@ func TestTopRange(t *testing.T) {
 			t.Errorf("%s %s %s: %v", tt.method, tt.query, tt.header, err)
 		} else if r.TopRange != tt.want {
 			t.Errorf("%s %s %s: got %+v, want %+v", tt.method, tt.query, tt.header, r.TopRange, tt.want)
+		}
+	}
+}
+
+// TestManyLevels checks that the windows of many levels stay apart.
+func TestManyLevels(t *testing.T) {
+	t.Parallel()
+	const levels = 100
+	var query strings.Builder
+	for i := range levels {
+		fmt.Fprintf(&query, "&l%d.limit=%d", i, i)
+	}
+	for i := range levels {
+		fmt.Fprintf(&query, "&l%d.offset=%d", i, 2*i)
+	}
+	r, err := request.Parse(twoSchemas, request.Input{Method: "GET", Path: "/items", RawQuery: query.String()[1:]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Query.Ranges) != levels {
+		t.Fatalf("%d levels", len(r.Query.Ranges))
+	}
+	for i, got := range r.Query.Ranges {
+		want := request.PathRange{
+			Path:  []string{fmt.Sprintf("l%d", i)},
+			Range: request.Range{Offset: int64(2 * i), Limit: int64(i), HasLimit: true},
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
 }

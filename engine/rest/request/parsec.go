@@ -10,8 +10,9 @@ import (
 
 // The grammars of the URL are parsed by plain methods on parser that keep to the rules of the Parsec library, because
 // the position and the "unexpected … expecting …" text of a failure reach the client. A grammar runs once without
-// recording errors; only when it fails it runs again with trace set, so a request that is well-formed pays nothing for
-// error texts and both runs accept the same inputs by construction.
+// recording errors. Only when it fails it runs twice more with trace set, to find the error's position and then to
+// collect the messages there, so a well-formed request pays nothing for error texts and a long one that fails little.
+// All runs accept the same inputs by construction.
 
 // result tells how a grammar ended: whether it failed, and whether it took anything from the input. A grammar that ends
 // empty leaves the position where it was.
@@ -50,21 +51,8 @@ type parseError struct {
 	msgs []message
 }
 
-// merge keeps the error at the later position and joins errors at the same one.
-func (e parseError) merge(other parseError) parseError {
-	switch {
-	case len(other.msgs) == 0 && len(e.msgs) > 0:
-		return e
-	case len(e.msgs) == 0 && len(other.msgs) > 0:
-		return other
-	case e.pos > other.pos:
-		return e
-	case e.pos < other.pos:
-		return other
-	default:
-		return parseError{e.pos, slices.Concat(e.msgs, other.msgs)}
-	}
-}
+// someMessages stands for the messages of an error at a position that is not asked for.
+var someMessages = []message{{plain, ""}}
 
 // expecting replaces what the error says was expected.
 func (e parseError) expecting(text string) parseError {
@@ -125,17 +113,23 @@ type parser struct {
 	in    string
 	pos   int
 	depth int // of nested select or logic levels
-	// trace makes the grammars record errors; err is the error that goes with the last result.
+	// trace makes the grammars record errors; err is the error that goes with the last result. Messages are collected at
+	// the position at only.
 	trace bool
+	at    int
 	err   parseError
 
 	name nameMemo
 }
 
-// reset begins a run over an input.
-func (p *parser) reset(in string, trace bool) { *p = parser{in: in, trace: trace} }
+// nowhere is the position of a run that collects no messages.
+const nowhere = -1
 
-func (p *parser) atEnd() bool { return p.pos >= len(p.in) }
+// reset begins a run over an input without recording errors.
+func (p *parser) reset(in string) { *p = parser{in: in} }
+
+// resetTrace begins a run that records errors, with their messages at the position at.
+func (p *parser) resetTrace(in string, at int) { *p = parser{in: in, trace: true, at: at} }
 
 // peek returns the next character and its width; the width is 0 at the end of the input.
 func (p *parser) peek() (rune, int) {
@@ -164,29 +158,48 @@ func lineColumn(in string, pos int) (line, column int) {
 	return line, column
 }
 
-// succeed and fail end a grammar with an error that has no or the given messages.
-
-func (p *parser) succeed(r result) result {
+// settle ends a grammar with nothing more to say about its result.
+func (p *parser) settle(r result) result {
 	if p.trace {
 		p.err = parseError{pos: p.pos}
 	}
 	return r
 }
 
-func (p *parser) fail(r result, pos int, msgs ...message) result {
-	if p.trace {
-		p.err = parseError{pos, slices.Clone(msgs)}
+// note records an error at pos and reports whether its messages are wanted.
+func (p *parser) note(pos int) bool {
+	if !p.trace {
+		return false
 	}
-	return r | failedBit
+	p.err = parseError{pos, someMessages}
+	return pos == p.at
 }
 
-// unexpectedHere is the message for the character at pos.
-func (p *parser) unexpectedHere(pos int) message {
+// unexpectedAt is the message for the character at pos.
+func (p *parser) unexpectedAt(pos int) message {
 	if pos >= len(p.in) {
 		return message{sysUnexpected, ""}
 	}
 	c, _ := utf8.DecodeRuneInString(p.in[pos:])
 	return message{sysUnexpected, quoteHaskell(string(c))}
+}
+
+// merge keeps the error at the later position and joins errors at the same one.
+func (p *parser) merge(e, other parseError) parseError {
+	switch {
+	case len(other.msgs) == 0 && len(e.msgs) > 0:
+		return e
+	case len(e.msgs) == 0 && len(other.msgs) > 0:
+		return other
+	case e.pos > other.pos:
+		return e
+	case e.pos < other.pos:
+		return other
+	case e.pos != p.at:
+		return e
+	default:
+		return parseError{e.pos, slices.Concat(e.msgs, other.msgs)}
+	}
 }
 
 // try makes a failure leave the input untouched; start is the position where the grammar began.
@@ -209,7 +222,11 @@ func (p *parser) optional(r result) result {
 // label replaces what an empty result expected by a description.
 func (p *parser) label(r result, text string) result {
 	if p.trace && !r.consumed() && (r.failed() || len(p.err.msgs) > 0) {
-		p.err = p.err.expecting(text)
+		if p.err.pos == p.at {
+			p.err = p.err.expecting(text)
+		} else {
+			p.err.msgs = someMessages
+		}
 	}
 	return r
 }
@@ -268,7 +285,7 @@ func (p *parser) follow(before *parseError, r result) {
 	if r.consumed() {
 		*before = p.err
 	} else {
-		*before = before.merge(p.err)
+		*before = p.merge(*before, p.err)
 	}
 }
 
@@ -295,7 +312,7 @@ func (p *parser) manyRecalling(step func() result) result {
 		switch step() {
 		case emptyErr:
 			if p.trace {
-				p.err = last.merge(p.err)
+				p.err = p.merge(last, p.err)
 			}
 			return r
 		case consumedErr:

@@ -64,6 +64,10 @@ var queryStages = [...]func(*queryParser) *apierr.Error{
 
 // parseQuery parses a query string into query and returns the windows of its limits and offsets.
 func parseQuery(raw string, safeCall bool, query *Query) (windows, *apierr.Error) {
+	if raw == "" {
+		query.Select = selectAll()
+		return windows{}, nil
+	}
 	q := &queryParser{safeCall: safeCall, query: query}
 	q.at.names = q.nameBuffer[:0]
 	var err *apierr.Error
@@ -182,10 +186,13 @@ func (q *queryParser) onConflict() *apierr.Error {
 func (p *parser) pathNames(out *[]string) result   { return p.names(out, '.') }
 func (p *parser) columnNames(out *[]string) result { return p.names(out, ',') }
 
+// selectAll is what a request without a select parameter selects.
+func selectAll() []SelectItem { return []SelectItem{{Field: Field{Name: "*"}}} }
+
 func (q *queryParser) selection() *apierr.Error {
 	text, ok := q.lookup(parameterSelect)
 	if !ok {
-		q.query.Select = []SelectItem{{Field: Field{Name: "*"}}}
+		q.query.Select = selectAll()
 		return nil
 	}
 	return parse(&q.parser, "failed to parse select parameter", text, text, &q.query.Select, (*parser).selectForest)

@@ -3,6 +3,7 @@ package request
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,28 +69,58 @@ type levelWindow struct {
 	limit, offset *pair
 }
 
+// levelWindows are the levels in the order in which they are first named.
+type levelWindows struct {
+	levels []levelWindow
+	places map[string]int // made when there are many levels
+}
+
+// maxLinearLevels is up to how many levels are searched one by one.
+const maxLinearLevels = 8
+
+// at finds the level of that name, adding it when it is new.
+func (l *levelWindows) at(key string) *levelWindow {
+	place, ok := l.find(key)
+	if !ok {
+		place = len(l.levels)
+		l.levels = append(l.levels, levelWindow{key: key})
+		if l.places != nil {
+			l.places[key] = place
+		}
+	}
+	return &l.levels[place]
+}
+
+func (l *levelWindows) find(key string) (place int, ok bool) {
+	if len(l.levels) <= maxLinearLevels {
+		place = slices.IndexFunc(l.levels, func(w levelWindow) bool { return w.key == key })
+		return place, place >= 0
+	}
+	if l.places == nil {
+		l.places = make(map[string]int, 2*len(l.levels))
+		for i, w := range l.levels {
+			l.places[w.key] = i
+		}
+	}
+	place, ok = l.places[key]
+	return place, ok
+}
+
 // windows collects limits and offsets; of several of one name the last counts.
 func (q *queryParser) windows() (windows, *apierr.Error) {
-	var buffer [2]levelWindow
-	levels := buffer[:0]
+	var named levelWindows
 	for i := range q.pairs {
 		p := &q.pairs[i]
-		if !p.hasValue {
-			continue
-		}
-		switch p.kind {
-		case parameterLimit:
-			var w *levelWindow
-			levels, w = levelAt(levels, p.key)
-			w.limit = p
-		case parameterOffset:
-			var w *levelWindow
-			levels, w = levelAt(levels, strings.TrimSuffix(p.key, "offset")+"limit")
-			w.offset = p
+		switch {
+		case !p.hasValue:
+		case p.kind == parameterLimit:
+			named.at(p.key).limit = p
+		case p.kind == parameterOffset:
+			named.at(strings.TrimSuffix(p.key, "offset") + "limit").offset = p
 		}
 	}
 	var all windows
-	for _, w := range levels {
+	for _, w := range named.levels {
 		if w.key == "limit" {
 			all.top = w.span()
 			continue
@@ -100,17 +131,6 @@ func (q *queryParser) windows() (windows, *apierr.Error) {
 		all.embedded = append(all.embedded, PathRange{q.at.embedPath(), w.span().toRange()})
 	}
 	return all, nil
-}
-
-// levelAt finds the level of that name, adding it when it is new.
-func levelAt(levels []levelWindow, key string) ([]levelWindow, *levelWindow) {
-	for i := range levels {
-		if levels[i].key == key {
-			return levels, &levels[i]
-		}
-	}
-	levels = append(levels, levelWindow{key: key})
-	return levels, &levels[len(levels)-1]
 }
 
 // span joins a level's limit and offset. Texts that are no numbers restrict nothing, but an offset beside a limit that

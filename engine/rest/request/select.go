@@ -1,6 +1,9 @@
 package request
 
-import "unicode/utf8"
+import (
+	"strconv"
+	"unicode/utf8"
+)
 
 // maxNesting is how deep embedded relations and logic groups may nest.
 const maxNesting = 100
@@ -9,9 +12,12 @@ const maxNesting = 100
 func (p *parser) enter() result {
 	p.depth++
 	if p.depth > maxNesting {
-		return p.fail(consumedErr, p.pos, message{plain, "nesting is limited to 100 levels"})
+		if p.note(p.pos) {
+			p.err.msgs = []message{{plain, "nesting is limited to " + strconv.Itoa(maxNesting) + " levels"}}
+		}
+		return consumedErr
 	}
-	return p.succeed(emptyOK)
+	return p.settle(emptyOK)
 }
 
 func (p *parser) leave() { p.depth-- }
@@ -101,9 +107,9 @@ func (p *parser) relationHead(out *SelectItem) result {
 
 func (p *parser) notCount(name string) result {
 	if name == "count" {
-		return p.fail(emptyErr, p.pos)
+		return p.settle(emptyErr)
 	}
-	return p.succeed(emptyOK)
+	return p.settle(emptyOK)
 }
 
 // alias takes a name with a single colon after it, or nothing.
