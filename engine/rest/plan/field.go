@@ -80,20 +80,15 @@ func (b *builder) resolveOutput(table *schema.Table, f request.Field) Field {
 	return b.transform(b.resolveField(table, f), jsonFormat, true)
 }
 
-// resolveInput finds a field that a filter compares with a text. A full-text search converts fields that are no search
+// resolveInput finds a field that a filter compares with a text. A full-text search converts columns that are no search
 // vectors yet.
 func (b *builder) resolveInput(table *schema.Table, f request.Field, op request.Operator) Field {
 	field := b.resolveField(table, f)
-	field.Search = isFullText(op) && !isVector(table, f.Name)
-	return b.transform(field, textFormat, false)
-}
-
-func isVector(table *schema.Table, column string) bool {
-	if table == nil {
-		return false
+	if isFullText(op) && table != nil {
+		c := table.Column(f.Name)
+		field.Search = c != nil && c.Type != "tsvector"
 	}
-	c := table.Column(column)
-	return c != nil && c.Type == "tsvector"
+	return b.transform(field, textFormat, false)
 }
 
 func isFullText(op request.Operator) bool {

@@ -15,6 +15,9 @@ import (
 type Statement struct {
 	SQL  string
 	Args [][]byte
+	// ResultFormats are the formats (0 text, 1 binary) to ask the result's columns in, nil for text. The body is asked in
+	// binary, because that is how a handler of the database gets its bytes to the client; JSON and texts are the same in both.
+	ResultFormats []int16
 }
 
 // Query holds the statements of a plan.
@@ -44,6 +47,8 @@ const (
 	ColumnInserted
 )
 
+var resultFormats = []int16{ColumnBody: 1, ColumnInserted: 0}
+
 // Build builds the statements of a plan whose Read is set. An error means that the plan is not one that package plan
 // makes.
 func Build(p *plan.Plan) (*Query, error) {
@@ -55,6 +60,9 @@ func Build(p *plan.Plan) (*Query, error) {
 		return nil, err
 	}
 	q := &Query{Main: main}
+	if p.Media.Plan == nil {
+		q.Main.ResultFormats = resultFormats
+	}
 	if p.Count.Planned {
 		q.CountPlan, err = render(p, sql("EXPLAIN (FORMAT JSON) ").add(countedRows(p.Read)))
 	}
