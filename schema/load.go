@@ -3,6 +3,7 @@ package schema
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,12 +15,22 @@ type LoadOptions struct {
 	Schemas []string
 	// ExtraSearchPath are schemas whose views take part in finding relationships between exposed ones.
 	ExtraSearchPath []string
-	// HoistedTxSettings are regular expressions of the function settings to keep in Routine.Settings.
+	// HoistedTxSettings are PostgreSQL regular expressions of the function settings to keep in Routine.Settings.
 	HoistedTxSettings []string
+	// TimeZones, when not nil, becomes the snapshot's set instead of what the server lists. PostgreSQL reads its whole
+	// time zone directory for each listing, so who loads often from one server passes on what the first load found.
+	TimeZones map[string]struct{}
 }
 
-// Load reads the catalog through conn in one read-only transaction with one view of the data. Privileges play no part in
-// what it finds, but for domain representations, whose functions must be executable.
+// UnknownSchemaError says that a configured schema is not in the database.
+type UnknownSchemaError struct{ Schema string }
+
+// Error names the schema as PostgreSQL does.
+func (e *UnknownSchemaError) Error() string { return fmt.Sprintf("schema %q does not exist", e.Schema) }
+
+// Load reads the catalog through conn in one read-only transaction, so all of it is of one moment. Privileges play no part
+// in what it finds, but for domain representations, whose functions must be executable. It fails with an
+// UnknownSchemaError when one of the options' schemas is missing.
 func Load(ctx context.Context, conn *pgx.Conn, opts LoadOptions) (*Snapshot, error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
@@ -30,35 +41,28 @@ func Load(ctx context.Context, conn *pgx.Conn, opts LoadOptions) (*Snapshot, err
 	if _, err := tx.Exec(ctx, "set local search_path to ''"); err != nil {
 		return nil, fmt.Errorf("schema: search path: %w", err)
 	}
-	l := &loader{ctx: ctx, tx: tx, opts: opts, exposed: make(map[string]bool, len(opts.Schemas))}
-	for _, s := range opts.Schemas {
-		l.exposed[s] = true
-	}
+	l := &loader{ctx: ctx, tx: tx, opts: opts}
 	return l.load()
 }
 
-// loader holds what is read before it becomes a Snapshot.
+// loader gathers what a Snapshot is made of. It reads narrow rows keyed by OID and joins them here: that is several times
+// faster than having PostgreSQL join and format them for every column of a large schema.
 type loader struct {
-	ctx     context.Context
-	tx      pgx.Tx
-	opts    LoadOptions
-	exposed map[string]bool
+	ctx  context.Context
+	tx   pgx.Tx
+	opts LoadOptions
 
-	relations  map[uint32]*relation // all relations of the database by OID
-	keys       []constraint         // primary, unique and foreign keys of all relations
-	viewKeys   []viewKey
-	snapshot   Snapshot
-	enumLabels map[uint32][]string
-}
+	namespaces map[uint32]string
+	exposed    []uint32 // namespaces of opts.Schemas
+	lineage    []uint32 // namespaces whose views are followed to their tables: the exposed and the extra ones
 
-// relation is what is kept of every relation, exposed or not.
-type relation struct {
-	table *Table
-	// views is true where the relation's schema takes part in view lineage.
-	lineage     bool
-	isPartition bool
-	// attributes are names by attribute number, filled for key columns and views.
-	attributes map[int16]string
+	relations map[uint32]*relation // every relation of the database, exposed or not, by OID
+	rowTypes  map[uint32]*relation // the same by the OID of their row type
+	types     map[uint32]*typeInfo // the types of columns, parameters and results
+	modified  map[modifiedType]string
+	keys      []key // primary, unique and foreign keys of all relations
+	views     map[uint32][]*viewSource
+	snapshot  Snapshot
 }
 
 func (l *loader) load() (*Snapshot, error) {
@@ -68,93 +72,94 @@ func (l *loader) load() (*Snapshot, error) {
 		read func() error
 	}{
 		{"server version", l.readVersion},
-		{"enums", l.readEnums},
+		{"schemas", l.readNamespaces},
 		{"relations", l.readRelations},
 		{"columns", l.readColumns},
-		{"keys", l.readKeys},
-		{"views", l.readViewKeys},
-		{"computed relationships", l.readRelationships},
 		{"functions", l.readRoutines},
-		{"representations", l.readRepresentations},
-		{"media handlers", l.readMediaHandlers},
+		{"keys", l.readKeys},
+		{"views", l.readViews},
+		{"relationships", l.readRelationships},
+		{"domain representations", l.readRepresentations},
+		{"media type handlers", l.readMediaHandlers},
 		{"time zones", l.readTimeZones},
-		{"schema comments", l.readSchemaDescriptions},
 	}
 	for _, step := range steps {
 		if err := step.read(); err != nil {
 			return nil, fmt.Errorf("schema: read %s: %w", step.what, err)
 		}
 	}
-	snap := l.snapshot
-	return &snap, nil
+	return &l.snapshot, nil
 }
 
-// each runs a query and calls scan for every row; fields are scanned into dest first.
-func (l *loader) each(sql string, args []any, dest []any, scan func() error) error {
-	rows, err := l.tx.Query(l.ctx, sql, args...)
+// each runs a query and calls row for every row after its fields are scanned into dest.
+func (l *loader) each(sql string, args, dest []any, row func() error) error {
+	// Statements are described but not kept: they run once per reload, and a pooler may hand the connection on.
+	rows, err := l.tx.Query(l.ctx, sql, append([]any{pgx.QueryExecModeDescribeExec}, args...)...)
 	if err != nil {
 		return err
 	}
-	_, err = pgx.ForEachRow(rows, dest, scan)
+	_, err = pgx.ForEachRow(rows, dest, row)
 	return err
 }
 
 func (l *loader) readVersion() error {
-	return l.tx.QueryRow(l.ctx, "select current_setting('server_version_num')::int").Scan(&l.snapshot.ServerVersion)
+	return l.each("select current_setting('server_version_num')::int4", nil, []any{&l.snapshot.ServerVersion},
+		func() error { return nil })
 }
 
-func (l *loader) readEnums() error {
-	l.enumLabels = make(map[uint32][]string)
-	var oid uint32
-	var labels []string
-	return l.each(`
-		select enumtypid, array_agg(enumlabel::text order by enumsortorder)
-		from pg_catalog.pg_enum group by enumtypid`,
-		nil, []any{&oid, &labels}, func() error {
-			l.enumLabels[oid] = append([]string(nil), labels...)
-			return nil
-		})
+const namespacesSQL = `
+	select n.oid, n.nspname, coalesce(d.description, '')
+	from pg_namespace n
+	left join pg_description d on d.objoid = n.oid and d.classoid = 'pg_namespace'::regclass`
+
+func (l *loader) readNamespaces() error {
+	l.namespaces = make(map[uint32]string)
+	l.snapshot.SchemaDescriptions = make(map[string]string)
+	var (
+		oid               uint32
+		name, description string
+	)
+	byName := make(map[string]uint32)
+	err := l.each(namespacesSQL, nil, []any{&oid, &name, &description}, func() error {
+		l.namespaces[oid] = name
+		byName[name] = oid
+		if description != "" && slices.Contains(l.opts.Schemas, name) {
+			l.snapshot.SchemaDescriptions[name] = description
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if l.exposed, err = lookUp(byName, l.opts.Schemas); err != nil {
+		return err
+	}
+	extra, err := lookUp(byName, l.opts.ExtraSearchPath)
+	l.lineage = slices.Concat(l.exposed, extra)
+	return err
+}
+
+func lookUp(byName map[string]uint32, names []string) ([]uint32, error) {
+	oids := make([]uint32, 0, len(names))
+	for _, name := range names {
+		oid, ok := byName[name]
+		if !ok {
+			return nil, &UnknownSchemaError{Schema: name}
+		}
+		oids = append(oids, oid)
+	}
+	return oids, nil
 }
 
 func (l *loader) readTimeZones() error {
-	l.snapshot.TimeZones = make(map[string]struct{}, 1200)
+	if l.opts.TimeZones != nil {
+		l.snapshot.TimeZones = l.opts.TimeZones
+		return nil
+	}
+	l.snapshot.TimeZones = make(map[string]struct{})
 	var name string
-	return l.each("select name from pg_catalog.pg_timezone_names", nil, []any{&name}, func() error {
+	return l.each("select name from pg_timezone_names", nil, []any{&name}, func() error {
 		l.snapshot.TimeZones[name] = struct{}{}
 		return nil
 	})
 }
-
-func (l *loader) readSchemaDescriptions() error {
-	l.snapshot.SchemaDescriptions = make(map[string]string)
-	var name, text string
-	return l.each(`
-		select n.nspname::text, d.description
-		from pg_catalog.pg_namespace n
-		join pg_catalog.pg_description d on d.objoid = n.oid and d.classoid = 'pg_catalog.pg_namespace'::regclass
-		where n.nspname = any($1)`,
-		[]any{l.opts.Schemas}, []any{&name, &text}, func() error {
-			l.snapshot.SchemaDescriptions[name] = text
-			return nil
-		})
-}
-
-func (l *loader) readRepresentations() error {
-	l.snapshot.Representations = make(map[RepresentationKey]Representation)
-	var r Representation
-	return l.each(representationsSQL, nil, []any{&r.Source, &r.Target, &r.Function}, func() error {
-		l.snapshot.Representations[RepresentationKey{Source: r.Source, Target: r.Target}] = r
-		return nil
-	})
-}
-
-// representationsSQL finds the implicit casts with a function between a domain and json or text.
-const representationsSQL = `
-	select c.castsource::regtype::text, c.casttarget::regtype::text, c.castfunc::regproc::text
-	from pg_catalog.pg_cast c
-	join pg_catalog.pg_type s on s.oid = c.castsource
-	join pg_catalog.pg_type t on t.oid = c.casttarget
-	where c.castcontext = 'i' and c.castmethod = 'f'
-		and has_function_privilege(c.castfunc, 'execute')
-		and (s.typtype = 'd' and t.oid in ('pg_catalog.json'::regtype, 'pg_catalog.text'::regtype)
-			or t.typtype = 'd' and s.oid in ('pg_catalog.json'::regtype, 'pg_catalog.text'::regtype))`

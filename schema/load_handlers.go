@@ -1,31 +1,29 @@
 package schema
 
-// handlersSQL finds the aggregates over a relation's rows, and the functions, that return a domain named like a media type.
-const handlersSQL = `
-	with row_types as (
-		select reltype as oid from pg_catalog.pg_class where relkind in ('v', 'r', 'm', 'f', 'p')
-		union
-		select 'pg_catalog.anyelement'::regtype::oid
-	), media_types as (
-		select t.oid, t.typname, n.nspname,
-			case t.typname when '*/*' then 'application/octet-stream' else t.typname end as resolved
-		from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
-		where t.typtype = 'd' and (t.typname ~* '^[a-z0-9.-]+/[a-z0-9.+-]+$' or t.typname = '*/*')
-	)
-	select pn.nspname::text, p.proname::text, an.nspname::text, a.typname::text, lower(m.typname), m.resolved::text
-	from media_types m
-	join pg_catalog.pg_proc p on p.prorettype = m.oid
-	join pg_catalog.pg_namespace pn on pn.oid = p.pronamespace
-	join pg_catalog.pg_aggregate agg on agg.aggfnoid = p.oid
-	join pg_catalog.pg_type a on a.oid = p.proargtypes[0]
-	join pg_catalog.pg_namespace an on an.oid = a.typnamespace
-	where pn.nspname = any($1) and p.pronargs = 1 and a.oid in (select oid from row_types)
-	union all
-	select m.nspname::text, m.typname::text, pn.nspname::text, p.proname::text, lower(m.typname), m.resolved::text
-	from media_types m
-	join pg_catalog.pg_proc p on p.prorettype = m.oid
-	join pg_catalog.pg_namespace pn on pn.oid = p.pronamespace
-	where pn.nspname = any($1) and not p.proretset and p.prokind = 'f'`
+// aggregateHandlersSQL finds the aggregates over a composite type or anyelement that return a domain named like a media
+// type, scalarHandlersSQL the functions that return one
+// (https://docs.postgrest.org/en/v14/references/api/media_type_handlers.html).
+const (
+	mediaTypePattern = `(t.typname ~* '^[a-z0-9.-]+/[a-z0-9.+-]+$' or t.typname = '*/*')`
+
+	aggregateHandlersSQL = `
+	select p.pronamespace, p.proname, a.oid, a.typname, t.typname, lower(t.typname)
+	from pg_type t
+	join pg_proc p on p.prorettype = t.oid
+	join pg_type a on a.oid = p.proargtypes[0]
+	where t.typtype = 'd' and ` + mediaTypePattern + `
+		and p.prokind = 'a' and p.pronargs = 1 and p.pronamespace = any($1)
+		and (a.typtype = 'c' or a.oid = 'anyelement'::regtype)
+	order by p.pronamespace, p.proname, p.oid`
+
+	scalarHandlersSQL = `
+	select t.typnamespace, t.typname, p.pronamespace, p.proname, t.typname, lower(t.typname)
+	from pg_type t
+	join pg_proc p on p.prorettype = t.oid
+	where t.typtype = 'd' and ` + mediaTypePattern + `
+		and p.prokind = 'f' and not p.proretset and p.pronamespace = any($1)
+	order by p.pronamespace, p.proname, p.oid`
+)
 
 // builtinHandlers are the media types that every relation can be read as; the database may override them.
 func builtinHandlers() map[MediaHandlerKey]MediaHandler {
@@ -40,13 +38,33 @@ func builtinHandlers() map[MediaHandlerKey]MediaHandler {
 
 func (l *loader) readMediaHandlers() error {
 	l.snapshot.MediaHandlers = builtinHandlers()
-	var function, target Ident
-	var key, mediaType string
-	dest := []any{&function.Schema, &function.Name, &target.Schema, &target.Name, &key, &mediaType}
-	return l.each(handlersSQL, []any{l.opts.Schemas}, dest, func() error {
-		l.snapshot.MediaHandlers[MediaHandlerKey{Target: target, MediaType: key}] = MediaHandler{
-			Kind: HandlerCustom, Function: function, Target: target, MediaType: mediaType,
+	var (
+		namespace, target                       uint32
+		name, targetName, mediaType, lowerCased string
+	)
+	dest := []any{&namespace, &name, &target, &targetName, &mediaType, &lowerCased}
+	add := func(target Ident) {
+		if mediaType == "*/*" {
+			// A handler for anything says what it answers with in a header of its own.
+			mediaType = "application/octet-stream"
 		}
+		l.snapshot.MediaHandlers[MediaHandlerKey{Target: target, MediaType: lowerCased}] = MediaHandler{
+			Kind: HandlerCustom, Function: Ident{Schema: l.namespaces[namespace], Name: name}, Target: target, MediaType: mediaType,
+		}
+	}
+	err := l.each(aggregateHandlersSQL, []any{l.exposed}, dest, func() error {
+		if target == oidAnyElement {
+			add(AnyElement)
+		} else if r := l.rowTypes[target]; r != nil {
+			add(r.table.Ident)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return l.each(scalarHandlersSQL, []any{l.exposed}, dest, func() error {
+		add(Ident{Schema: l.namespaces[target], Name: targetName})
 		return nil
 	})
 }

@@ -1,5 +1,40 @@
 package schema
 
+import "slices"
+
+// relation is what is kept of every relation while loading. Its table has columns only in the exposed schemas.
+type relation struct {
+	table       *Table
+	exposed     bool
+	isPartition bool
+	// numbers are the attribute numbers of table.Columns; dropped columns leave gaps.
+	numbers []int16
+	// primary are the columns of the primary key in key order.
+	primary []int16
+	// uniques are the sets of columns that a primary or unique constraint covers, each sorted.
+	uniques [][]int16
+}
+
+// column returns the column of that attribute number, or nil.
+func (r *relation) column(number int16) *Column {
+	i, ok := slices.BinarySearch(r.numbers, number)
+	if !ok {
+		return nil
+	}
+	return r.table.Columns[i]
+}
+
+// names returns the columns' names; they are known of exposed relations.
+func (r *relation) names(numbers []int16) []string {
+	names := make([]string, len(numbers))
+	for i, n := range numbers {
+		if c := r.column(n); c != nil {
+			names[i] = c.Name
+		}
+	}
+	return names
+}
+
 // Bits of pg_relation_is_updatable: 1 << CMD_UPDATE, CMD_INSERT and CMD_DELETE of PostgreSQL's CmdType.
 const (
 	updatableBit  = 4
@@ -8,129 +43,71 @@ const (
 )
 
 const relationsSQL = `
-	select c.oid, n.nspname::text, c.relname::text, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
-		coalesce(d.description, ''),
-		case when n.nspname = any($1) and c.relkind in ('v', 'f')
-			then pg_catalog.pg_relation_is_updatable(c.oid, true) else 0 end,
-		n.nspname = any($1) or n.nspname = any($2)
-	from pg_catalog.pg_class c
-	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-	left join pg_catalog.pg_description d
-		on d.objoid = c.oid and d.objsubid = 0 and d.classoid = 'pg_catalog.pg_class'::regclass
-	where c.relkind in ('r', 'v', 'm', 'f', 'p')
-		and n.nspname not in ('pg_catalog', 'information_schema')`
+	select c.oid, c.relnamespace, c.relname, c.reltype, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+		case when c.relkind in ('v', 'f') and c.relnamespace = any($1) then pg_relation_is_updatable(c.oid, true) else 0 end
+	from pg_class c
+	where c.relkind in ('r', 'v', 'm', 'f', 'p')`
 
 func (l *loader) readRelations() error {
 	l.relations = make(map[uint32]*relation)
+	l.rowTypes = make(map[uint32]*relation)
 	l.snapshot.Tables = make(map[Ident]*Table)
 	var (
-		oid       uint32
-		t         Table
-		kind      byte
-		r         relation
-		updatable int32
+		oid, namespace, rowType uint32
+		name                    string
+		kind                    byte
+		isPartition, rls, force bool
+		verbs                   int32
 	)
-	dest := []any{
-		&oid, &t.Schema, &t.Name, &kind, &r.isPartition, &t.RLSEnabled, &t.RLSForced, &t.Description, &updatable, &r.lineage,
-	}
-	return l.each(relationsSQL, []any{l.opts.Schemas, l.opts.ExtraSearchPath}, dest, func() error {
-		table := t
-		table.Kind = RelationKind(kind)
-		switch table.Kind {
-		case KindTable, KindPartitionedTable:
-			table.Insertable, table.Updatable, table.Deletable = true, true, true
-		case KindView, KindForeignTable:
-			table.Insertable = updatable&insertableBit != 0
-			table.Updatable = updatable&updatableBit != 0
-			table.Deletable = updatable&deletableBit != 0
-		case KindMaterializedView:
+	dest := []any{&oid, &namespace, &name, &rowType, &kind, &isPartition, &rls, &force, &verbs}
+	err := l.each(relationsSQL, []any{l.exposed}, dest, func() error {
+		t := &Table{
+			Ident: Ident{Schema: l.namespaces[namespace], Name: name}, Kind: RelationKind(kind), RLSEnabled: rls, RLSForced: force,
 		}
-		l.relations[oid] = &relation{table: &table, lineage: r.lineage, isPartition: r.isPartition}
-		// Partitions are reached through their parent.
-		if l.exposed[table.Schema] && !r.isPartition {
-			l.snapshot.Tables[table.Ident] = &table
+		t.setVerbs(verbs)
+		r := &relation{table: t, isPartition: isPartition, exposed: slices.Contains(l.exposed, namespace)}
+		l.relations[oid] = r
+		l.rowTypes[rowType] = r
+		// Partitions are reached through their parent. PostgREST offers no system relations, even if asked to.
+		if r.exposed && !isPartition && t.Schema != "pg_catalog" && t.Schema != "information_schema" {
+			l.snapshot.Tables[t.Ident] = t
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return l.readDescriptions()
 }
 
-// columnsSQL reads the columns of the exposed schemas. A domain's default counts where the column has none; type modifiers
-// are left out of built-in types because casts must not truncate.
-const columnsSQL = baseTypesSQL + `
-	select a.attrelid, a.attname::text, coalesce(d.description, ''),
-		not (a.attnotnull or t.typtype = 'd' and t.typnotnull),
-		case
-			when t.typtype = 'd' and b.base_namespace = 'pg_catalog'::regnamespace then format_type(b.base_type, null)
-			when t.typtype <> 'd' and t.typnamespace = 'pg_catalog'::regnamespace then format_type(a.atttypid, null)
-			else format_type(a.atttypid, a.atttypmod)
-		end,
-		format_type(a.atttypid, a.atttypmod),
-		b.base_type,
-		coalesce(information_schema._pg_char_max_length(
-			information_schema._pg_truetypid(a.*, t.*), information_schema._pg_truetypmod(a.*, t.*)), 0),
-		coalesce(case
-			when t.typbasetype <> 0 and ad.adbin is null then pg_get_expr(t.typdefaultbin, 0)
-			when a.attidentity = 'd' then format('nextval(%L)', s.objid::regclass)
-			when a.attgenerated = 's' then null
-			else pg_get_expr(ad.adbin, ad.adrelid)
-		end, ''),
-		a.attgenerated = 's', a.attidentity
-	from pg_catalog.pg_attribute a
-	join pg_catalog.pg_class c on c.oid = a.attrelid
-	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-	join pg_catalog.pg_type t on t.oid = a.atttypid
-	left join base_types b on b.oid = t.oid
-	left join pg_catalog.pg_description d
-		on d.objoid = a.attrelid and d.objsubid = a.attnum and d.classoid = 'pg_catalog.pg_class'::regclass
-	left join pg_catalog.pg_attrdef ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
-	left join pg_catalog.pg_depend s
-		on a.attidentity <> '' and s.refobjid = a.attrelid and s.refobjsubid = a.attnum and s.deptype = 'i'
-	where a.attnum > 0 and not a.attisdropped
-		and c.relkind in ('r', 'v', 'm', 'f', 'p') and not c.relispartition
-		and n.nspname = any($1)
-	order by a.attrelid, a.attnum`
+// setVerbs takes the bits of pg_relation_is_updatable, which count for views and foreign tables.
+func (t *Table) setVerbs(bits int32) {
+	switch t.Kind {
+	case KindTable, KindPartitionedTable:
+		t.Insertable, t.Updatable, t.Deletable = true, true, true
+	case KindView, KindForeignTable:
+		t.Insertable = bits&insertableBit != 0
+		t.Updatable = bits&updatableBit != 0
+		t.Deletable = bits&deletableBit != 0
+	case KindMaterializedView:
+	}
+}
 
-// baseTypesSQL resolves domains, also domains over domains, to their base types.
-const baseTypesSQL = `
-	with recursive domains as (
-		select oid, typbasetype, typnamespace as base_namespace, coalesce(nullif(typbasetype, 0), oid) as base_type
-		from pg_catalog.pg_type
-		union
-		select d.oid, b.typbasetype, b.typnamespace, coalesce(nullif(b.typbasetype, 0), b.oid)
-		from domains d join pg_catalog.pg_type b on b.oid = d.typbasetype
-	), base_types as (
-		select oid, base_namespace, base_type from domains where typbasetype = 0
-	)`
+const relationDescriptionsSQL = `
+	select d.objoid, d.description
+	from pg_description d
+	join pg_class c on c.oid = d.objoid
+	where d.classoid = 'pg_class'::regclass and d.objsubid = 0 and c.relnamespace = any($1)`
 
-func (l *loader) readColumns() error {
+func (l *loader) readDescriptions() error {
 	var (
-		relid     uint32
-		c         Column
-		maxLength int32
-		identity  byte
+		oid  uint32
+		text string
 	)
-	dest := []any{
-		&relid, &c.Name, &c.Description, &c.Nullable, &c.Type, &c.NominalType, &c.TypeOID, &maxLength, &c.Default, &c.Generated,
-		&identity,
-	}
-	return l.each(columnsSQL, []any{l.opts.Schemas}, dest, func() error {
-		r := l.relations[relid]
-		if r == nil {
-			return nil
+	return l.each(relationDescriptionsSQL, []any{l.exposed}, []any{&oid, &text}, func() error {
+		if r := l.relations[oid]; r != nil {
+			r.table.Description = text
 		}
-		column := c
-		column.MaxLength = int(maxLength)
-		column.Identity = identity
-		column.Enum = l.enumLabels[c.TypeOID]
-		r.table.addColumn(&column)
 		return nil
 	})
-}
-
-func (t *Table) addColumn(c *Column) {
-	if t.columnByName == nil {
-		t.columnByName = make(map[string]*Column)
-	}
-	t.Columns = append(t.Columns, c)
-	t.columnByName[c.Name] = c
 }

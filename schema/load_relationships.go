@@ -4,83 +4,71 @@ import (
 	"slices"
 )
 
-// readRelationships builds every relationship from the keys: declared ones, those through views, their inverses, those
-// through junctions, and the computed ones, which override detected ones of the same name.
+// readRelationships derives every relationship between exposed relations: declared ones, those through views, their
+// inverses, those through junctions, and the computed ones.
 func (l *loader) readRelationships() error {
 	computed, err := l.readComputed()
 	if err != nil {
 		return err
 	}
-	toOne := l.declared()
-	toOne = append(toOne, l.throughViews(toOne)...)
-	all := withoutKey(toOne)
-	all = append(all, l.throughJunctions(all)...)
-	all = append(all, inverses(all)...)
-	l.snapshot.Relationships = l.index(all, computed)
+	var detected []*Relationship
+	for i := range l.keys {
+		if k := &l.keys[i]; k.kind == 'f' && !k.inherited {
+			detected = append(detected, l.toOne(k)...)
+		}
+	}
+	junctions := l.throughJunctions(detected)
+	inverse := inverses(detected)
+	l.indexRelationships(slices.Concat(detected, junctions, inverse), computed)
 	return nil
 }
 
-// keyed is a relationship with the key it comes from.
-type keyed struct {
-	*Relationship
-	key *constraint
+// keyEnd is a relation at one end of a foreign key, with its columns of the key: the table itself, or a view that shows
+// them all.
+type keyEnd struct {
+	relation *relation
+	isView   bool
+	columns  []string
 }
 
-func withoutKey(ks []keyed) []*Relationship {
-	out := make([]*Relationship, len(ks))
-	for i, k := range ks {
-		out[i] = k.Relationship
+// keyEnds lists the exposed relations at one end. A view that shows a column twice counts once for each combination.
+func (l *loader) keyEnds(table uint32, columns []int16) []keyEnd {
+	var ends []keyEnd
+	if r := l.relations[table]; r != nil && r.exposed {
+		ends = append(ends, keyEnd{relation: r, columns: r.names(columns)})
+	}
+	for _, s := range l.views[table] {
+		if shown := s.columnsOf(columns); shown != nil {
+			for _, names := range combinations(shown) {
+				ends = append(ends, keyEnd{relation: s.view, isView: true, columns: names})
+			}
+		}
+	}
+	return ends
+}
+
+// toOne turns a foreign key into relationships from every relation at its referencing end to every one at the referenced
+// end. They are one-to-one where the referencing columns are unique.
+func (l *loader) toOne(k *key) []*Relationship {
+	sources, targets := l.keyEnds(k.table, k.columns), l.keyEnds(k.referenced, k.referencedColumns)
+	if len(sources) == 0 || len(targets) == 0 {
+		return nil
+	}
+	cardinality := ManyToOne
+	if l.relations[k.table].isUnique(k.columns) {
+		cardinality = OneToOne
+	}
+	out := make([]*Relationship, 0, len(sources)*len(targets))
+	for _, s := range sources {
+		for _, t := range targets {
+			out = append(out, &Relationship{
+				Table: s.relation.table.Ident, ForeignTable: t.relation.table.Ident, IsSelf: s.relation == t.relation,
+				TableIsView: s.isView, ForeignTableIsView: t.isView,
+				Cardinality: cardinality, Constraint: k.name, Columns: pairs(s.columns, t.columns),
+			})
+		}
 	}
 	return out
-}
-
-// declared turns foreign keys into many-to-one relationships, or one-to-one where the referencing columns are unique.
-func (l *loader) declared() []keyed {
-	unique := l.uniqueColumnSets()
-	var out []keyed
-	for i := range l.keys {
-		k := &l.keys[i]
-		source, target := l.relations[k.table], l.relations[k.referenced]
-		if k.kind != 'f' || k.inherited || source == nil || target == nil {
-			continue
-		}
-		r := &Relationship{
-			Table: source.table.Ident, ForeignTable: target.table.Ident, Cardinality: ManyToOne,
-			IsSelf: k.table == k.referenced, Constraint: k.name,
-			Columns: pairs(source.names(k.columns), target.names(k.referencedColumns)),
-		}
-		if unique[columnSet(k.table, k.columns)] {
-			r.Cardinality = OneToOne
-		}
-		out = append(out, keyed{r, k})
-	}
-	return out
-}
-
-// setKey is a table with a sorted set of its columns, comparable.
-type setKey struct {
-	table   uint32
-	columns string
-}
-
-func columnSet(table uint32, columns []int16) setKey {
-	sorted := slices.Clone(columns)
-	slices.Sort(sorted)
-	text := make([]byte, 0, 2*len(sorted))
-	for _, c := range sorted {
-		text = append(text, byte(c>>8), byte(c))
-	}
-	return setKey{table, string(text)}
-}
-
-func (l *loader) uniqueColumnSets() map[setKey]bool {
-	sets := make(map[setKey]bool)
-	for i := range l.keys {
-		if k := &l.keys[i]; k.kind == 'p' || k.kind == 'u' {
-			sets[columnSet(k.table, k.columns)] = true
-		}
-	}
-	return sets
 }
 
 func pairs(source, target []string) []ColumnPair {
@@ -89,57 +77,6 @@ func pairs(source, target []string) []ColumnPair {
 		out[i] = ColumnPair{Source: source[i], Target: target[i]}
 	}
 	return out
-}
-
-// throughViews repeats relationships for the views that show a side of their key: view to table, table to view, and view
-// to view. A view that shows a key column twice has a relationship for each combination.
-func (l *loader) throughViews(declared []keyed) []keyed {
-	type side struct {
-		key  *constraint
-		role keyRole
-	}
-	bySide := make(map[side][]*viewKey)
-	for i := range l.viewKeys {
-		v := &l.viewKeys[i]
-		bySide[side{v.key, v.role}] = append(bySide[side{v.key, v.role}], v)
-	}
-	var out []keyed
-	add := func(base keyed, table, foreign Ident, columns []ColumnPair, tableIsView, foreignIsView bool) {
-		r := *base.Relationship
-		r.Table, r.ForeignTable, r.Columns = table, foreign, columns
-		r.IsSelf = tableIsView && foreignIsView && table == foreign
-		r.TableIsView, r.ForeignTableIsView = tableIsView, foreignIsView
-		out = append(out, keyed{&r, base.key})
-	}
-	for _, base := range declared {
-		sources := bySide[side{base.key, roleForeign}]
-		targets := bySide[side{base.key, roleReferenced}]
-		sourceNames, targetNames := l.keyNames(base.key)
-		for _, s := range sources {
-			for _, names := range combinations(s.columns) {
-				add(base, s.view.table.Ident, base.ForeignTable, pairs(names, targetNames), true, false)
-			}
-		}
-		for _, t := range targets {
-			for _, names := range combinations(t.columns) {
-				add(base, base.Table, t.view.table.Ident, pairs(sourceNames, names), false, true)
-			}
-		}
-		for _, s := range sources {
-			for _, from := range combinations(s.columns) {
-				for _, t := range targets {
-					for _, to := range combinations(t.columns) {
-						add(base, s.view.table.Ident, t.view.table.Ident, pairs(from, to), true, true)
-					}
-				}
-			}
-		}
-	}
-	return out
-}
-
-func (l *loader) keyNames(k *constraint) (source, target []string) {
-	return l.relations[k.table].names(k.columns), l.relations[k.referenced].names(k.referencedColumns)
 }
 
 // combinations lists every way to take one element of each set.
@@ -158,12 +95,9 @@ func combinations(sets [][]string) [][]string {
 }
 
 // inverses turns to-one relationships around.
-func inverses(all []*Relationship) []*Relationship {
-	var out []*Relationship
-	for _, r := range all {
-		if r.Cardinality != ManyToOne && r.Cardinality != OneToOne {
-			continue
-		}
+func inverses(toOne []*Relationship) []*Relationship {
+	out := make([]*Relationship, len(toOne))
+	for i, r := range toOne {
 		inverse := &Relationship{
 			Table: r.ForeignTable, ForeignTable: r.Table, IsSelf: r.IsSelf, Cardinality: OneToMany, Constraint: r.Constraint,
 			TableIsView: r.ForeignTableIsView, ForeignTableIsView: r.TableIsView, Columns: swap(r.Columns),
@@ -171,7 +105,7 @@ func inverses(all []*Relationship) []*Relationship {
 		if r.Cardinality == OneToOne {
 			inverse.Cardinality, inverse.IsParent = OneToOne, true
 		}
-		out = append(out, inverse)
+		out[i] = inverse
 	}
 	return out
 }
@@ -184,37 +118,25 @@ func swap(columns []ColumnPair) []ColumnPair {
 	return out
 }
 
-// throughJunctions finds the tables whose primary key contains the columns of two foreign keys.
+// throughJunctions finds the relations whose primary key contains the columns of two many-to-one relationships.
 func (l *loader) throughJunctions(toOne []*Relationship) []*Relationship {
-	primaryKeys := make(map[Ident][]string, len(l.relations))
-	for _, r := range l.relations {
-		primaryKeys[r.table.Ident] = r.table.PrimaryKey
-	}
-	bySource := make(map[Ident][]*Relationship)
+	arms := make(map[Ident][]*Relationship)
 	for _, r := range toOne {
-		if r.Cardinality == ManyToOne {
-			bySource[r.Table] = append(bySource[r.Table], r)
+		if r.Cardinality != ManyToOne {
+			continue
+		}
+		if junction := l.snapshot.Tables[r.Table]; junction != nil && covered(junction.PrimaryKey, r.Columns) {
+			arms[r.Table] = append(arms[r.Table], r)
 		}
 	}
 	var out []*Relationship
-	for _, first := range toOne {
-		if first.Cardinality != ManyToOne {
-			continue
-		}
-		key := primaryKeys[first.Table]
-		for _, second := range bySource[first.Table] {
-			if first.Constraint == second.Constraint || !covered(key, first.Columns) || !covered(key, second.Columns) {
-				continue
+	for junction, relationships := range arms {
+		for _, first := range relationships {
+			for _, second := range relationships {
+				if first.Constraint != second.Constraint {
+					out = append(out, manyToMany(junction, first, second))
+				}
 			}
-			out = append(out, &Relationship{
-				Table: first.ForeignTable, ForeignTable: second.ForeignTable, Cardinality: ManyToMany,
-				IsSelf:      first.ForeignTable == second.ForeignTable,
-				TableIsView: first.ForeignTableIsView, ForeignTableIsView: second.ForeignTableIsView,
-				Junction: &Junction{
-					Table: first.Table, Constraint1: first.Constraint, Constraint2: second.Constraint,
-					SourceColumns: swap(first.Columns), TargetColumns: swap(second.Columns),
-				},
-			})
 		}
 	}
 	return out
@@ -227,4 +149,16 @@ func covered(key []string, columns []ColumnPair) bool {
 		}
 	}
 	return true
+}
+
+func manyToMany(junction Ident, first, second *Relationship) *Relationship {
+	return &Relationship{
+		Table: first.ForeignTable, ForeignTable: second.ForeignTable, Cardinality: ManyToMany,
+		IsSelf:      first.ForeignTable == second.ForeignTable,
+		TableIsView: first.ForeignTableIsView, ForeignTableIsView: second.ForeignTableIsView,
+		Junction: &Junction{
+			Table: junction, Constraint1: first.Constraint, Constraint2: second.Constraint,
+			SourceColumns: swap(first.Columns), TargetColumns: swap(second.Columns),
+		},
+	}
 }

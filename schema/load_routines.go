@@ -6,83 +6,68 @@ import (
 	"strings"
 )
 
-// routinesSQL reads the functions that a request can call: with named arguments throughout, or with a single unnamed one of
-// a type that can take a whole body.
-const routinesSQL = baseTypesSQL + `, inputs as (
-		select p.oid, a.name, a.type, a.mode,
-			row_number() over (partition by p.oid order by a.idx) as position
-		from pg_catalog.pg_proc p,
-			unnest(p.proargnames, coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes)
-				with ordinality as a (name, type, mode, idx)
-		where a.type is not null and coalesce(a.mode, 'i') in ('i', 'b', 'v')
-	), arguments as (
-		select i.oid,
-			array_agg(coalesce(i.name, '') order by i.position) as names,
-			array_agg(i.type::regtype::text order by i.position) as types,
-			array_agg(case i.type
-				when 'pg_catalog.bit'::regtype then 'bit varying'
-				when 'pg_catalog.bit[]'::regtype then 'bit varying[]'
-				when 'pg_catalog.bpchar'::regtype then 'character varying'
-				when 'pg_catalog.bpchar[]'::regtype then 'character varying[]'
-				else i.type::regtype::text end order by i.position) as wide_types,
-			array_agg(i.position <= p.pronargs - p.pronargdefaults order by i.position) as required,
-			array_agg(coalesce(i.mode = 'v', false) order by i.position) as variadic,
-			case count(*) - count(i.name)
-				when 0 then true
-				when 1 then (array_agg(i.type order by i.position))[1] in ('pg_catalog.bytea'::regtype, 'pg_catalog.json'::regtype,
-					'pg_catalog.jsonb'::regtype, 'pg_catalog.text'::regtype, 'pg_catalog.xml'::regtype)
-				else false
-			end as callable
-		from inputs i join pg_catalog.pg_proc p on p.oid = i.oid
-		group by i.oid
-	)
-	select pn.nspname::text, p.proname::text, coalesce(d.description, ''),
-		coalesce(a.names, '{}'), coalesce(a.types, '{}'), coalesce(a.wide_types, '{}'), coalesce(a.required, '{}'), coalesce(a.variadic, '{}'),
-		tn.nspname::text, coalesce(rel.relname, t.typname)::text, p.proretset,
-		t.typtype = 'c' or coalesce(p.proargmodes::text[] && '{t,b,o}', false),
-		b.oid <> b.base_type, p.provolatile, p.provariadic > 0, coalesce(p.proconfig, '{}')
-	from pg_catalog.pg_proc p
-	join pg_catalog.pg_namespace pn on pn.oid = p.pronamespace
-	join base_types b on b.oid = p.prorettype
-	join pg_catalog.pg_type t on t.oid = b.base_type
-	join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
-	left join arguments a on a.oid = p.oid
-	left join pg_catalog.pg_class rel on rel.oid = t.typrelid
-	left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass
-	where pn.nspname = any($1) and p.prokind = 'f' and t.oid <> 'pg_catalog.trigger'::regtype and coalesce(a.callable, true)`
-
-// routineRow is one row of routinesSQL.
+// routineRow is a row of pg_proc.
 type routineRow struct {
-	routine    Routine
-	names      []string
-	types      []string
-	wideTypes  []string
-	required   []bool
-	variadic   []bool
-	volatility byte
-	config     []string
+	oid, namespace uint32
+	name           string
+	description    string
+	argumentNames  []string
+	argumentTypes  []uint32 // of all arguments
+	argumentModes  []string // i, o, b (inout), v (variadic) or t (table); nil when all are i
+	defaults       int16
+	result         uint32
+	setOf          bool
+	volatility     byte
+	variadic       bool
+	config         []string
+	hoisted        []string
 }
 
+const routinesSQL = `
+	select p.oid, p.pronamespace, p.proname, coalesce(d.description, ''),
+		p.proargnames, coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes::text[], p.pronargdefaults,
+		p.prorettype, p.proretset, p.provolatile, p.provariadic <> 0,
+		p.proconfig, array(select c from unnest(p.proconfig) as c where c ~ any($2))
+	from pg_proc p
+	left join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass
+	where p.pronamespace = any($1) and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype`
+
+// readRoutines reads the functions that a request can call.
 func (l *loader) readRoutines() error {
-	hoisted, err := compileHoisted(l.opts.HoistedTxSettings)
-	if err != nil {
-		return err
-	}
-	l.snapshot.Routines = make(map[Ident][]*Routine)
-	var row routineRow
-	r := &row.routine
+	var (
+		rows []routineRow
+		r    routineRow
+	)
 	dest := []any{
-		&r.Schema, &r.Name, &r.Description, &row.names, &row.types, &row.wideTypes, &row.required, &row.variadic,
-		&r.Return.Type.Schema, &r.Return.Type.Name, &r.Return.SetOf, &r.Return.Composite, &r.Return.CompositeAlias,
-		&row.volatility, &r.HasVariadic, &row.config,
+		&r.oid, &r.namespace, &r.name, &r.description, &r.argumentNames, &r.argumentTypes, &r.argumentModes, &r.defaults,
+		&r.result, &r.setOf, &r.volatility, &r.variadic, &r.config, &r.hoisted,
 	}
-	err = l.each(routinesSQL, []any{l.opts.Schemas}, dest, func() error {
-		routine := row.build(hoisted)
-		l.snapshot.Routines[routine.Ident] = append(l.snapshot.Routines[routine.Ident], routine)
+	hoisted := l.opts.HoistedTxSettings
+	if hoisted == nil {
+		hoisted = []string{}
+	}
+	err := l.each(routinesSQL, []any{l.exposed, hoisted}, dest, func() error {
+		if r.isCallable() {
+			rows = append(rows, r)
+		}
+		// The next row must not reuse the slices.
+		r = routineRow{}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	var types []uint32
+	for i := range rows {
+		types = append(append(types, rows[i].argumentTypes...), rows[i].result)
+	}
+	if err := l.readTypes(types); err != nil {
+		return err
+	}
+	l.snapshot.Routines = make(map[Ident][]*Routine)
+	for i := range rows {
+		routine := l.routine(&rows[i])
+		l.snapshot.Routines[routine.Ident] = append(l.snapshot.Routines[routine.Ident], routine)
 	}
 	for _, overloads := range l.snapshot.Routines {
 		slices.SortFunc(overloads, compareRoutines)
@@ -90,45 +75,103 @@ func (l *loader) readRoutines() error {
 	return nil
 }
 
-func (row *routineRow) build(hoisted hoistedSettings) *Routine {
-	r := row.routine
-	r.Volatility = Volatility(row.volatility)
-	r.Params = make([]Parameter, len(row.names))
-	for i := range r.Params {
-		r.Params[i] = Parameter{
-			Name: row.names[i], Type: row.types[i], TypeMaxLength: row.wideTypes[i],
-			Required: row.required[i], Variadic: row.variadic[i],
+// inputs returns the positions of the arguments that a call passes.
+func (r *routineRow) inputs() []int {
+	var positions []int
+	for i := range r.argumentTypes {
+		if r.argumentModes == nil || strings.Contains("ibv", r.argumentModes[i]) {
+			positions = append(positions, i)
 		}
 	}
-	for _, entry := range row.config {
-		name, value, _ := strings.Cut(entry, "=")
-		if name == "default_transaction_isolation" {
-			r.IsolationLevel = isolationLevel(value)
-		}
-		if hoisted.match(entry) {
-			r.Settings = append(r.Settings, Setting{Name: name, Value: value})
-		}
-	}
-	return &r
+	return positions
 }
 
-// isolationLevel returns the levels that need to be asked for; read committed is what a transaction has anyway.
+// isCallable reports whether the arguments have names, or there is one that can take a whole body.
+func (r *routineRow) isCallable() bool {
+	inputs := r.inputs()
+	switch {
+	case r.argumentNames != nil || len(inputs) == 0:
+		return true
+	case len(inputs) == 1:
+		return slices.Contains([]uint32{oidBytea, oidText, oidJSON, oidJSONB, oidXML}, r.argumentTypes[inputs[0]])
+	default:
+		return false
+	}
+}
+
+func (l *loader) routine(row *routineRow) *Routine {
+	result := l.types[row.result]
+	isRecord := slices.ContainsFunc(row.argumentModes, func(mode string) bool { return strings.Contains("tbo", mode) })
+	composite := result.isComposite || isRecord
+	r := &Routine{
+		Ident: Ident{Schema: l.namespaces[row.namespace], Name: row.name}, Description: row.description,
+		Params: l.parameters(row), Volatility: Volatility(row.volatility), HasVariadic: row.variadic,
+		Return: ReturnType{
+			Type: Ident{Schema: result.baseSchema, Name: result.baseName}, SetOf: row.setOf,
+			Composite: composite, CompositeAlias: composite && result.isDomain,
+		},
+	}
+	for _, entry := range row.hoisted {
+		name, value, _ := strings.Cut(entry, "=")
+		r.Settings = append(r.Settings, Setting{Name: name, Value: value})
+	}
+	for _, entry := range row.config {
+		if level, ok := strings.CutPrefix(entry, "default_transaction_isolation="); ok {
+			r.IsolationLevel = isolationLevel(level)
+		}
+	}
+	return r
+}
+
+func (l *loader) parameters(row *routineRow) []Parameter {
+	inputs := row.inputs()
+	params := make([]Parameter, len(inputs))
+	for i, position := range inputs {
+		oid := row.argumentTypes[position]
+		p := Parameter{Type: l.types[oid].typeName, Required: i < len(inputs)-int(row.defaults)}
+		p.TypeMaxLength = widened(oid, p.Type)
+		if row.argumentNames != nil {
+			p.Name = row.argumentNames[position]
+		}
+		p.Variadic = row.argumentModes != nil && row.argumentModes[position] == "v"
+		params[i] = p
+	}
+	return params
+}
+
+// widened returns the type without a length where the bare name means a length of one, so that casts do not truncate.
+func widened(oid uint32, name string) string {
+	switch oid {
+	case oidBit:
+		return "bit varying"
+	case oidBitArray:
+		return "bit varying[]"
+	case oidBpchar:
+		return "character varying"
+	case oidBpcharArray:
+		return "character varying[]"
+	default:
+		return name
+	}
+}
+
+// isolationLevel reads a function's own setting. It counts even when it is the default, because a role may have another.
 func isolationLevel(value string) string {
-	switch level := strings.ToLower(strings.Trim(value, `"' `)); level {
+	switch level := strings.ToLower(value); level {
 	case "repeatable read", "serializable":
 		return level
 	default:
-		return ""
+		return "read committed"
 	}
 }
 
-// compareRoutines orders overloads by their number of parameters, then by everything a client could tell them apart by.
+// compareRoutines orders overloads by their number of parameters, then by all that tells them apart.
 func compareRoutines(a, b *Routine) int {
 	return cmp.Or(
 		cmp.Compare(len(a.Params), len(b.Params)), cmp.Compare(a.Description, b.Description),
 		slices.CompareFunc(a.Params, b.Params, func(p, q Parameter) int {
 			return cmp.Or(
-				cmp.Compare(p.Name, q.Name), cmp.Compare(p.Type, q.Type),
+				cmp.Compare(p.Name, q.Name), cmp.Compare(p.Type, q.Type), cmp.Compare(p.TypeMaxLength, q.TypeMaxLength),
 				compareBools(p.Required, q.Required), compareBools(p.Variadic, q.Variadic),
 			)
 		}),

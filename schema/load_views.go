@@ -2,156 +2,123 @@ package schema
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
-// viewKey is a key of a table that can be seen whole through a view.
-type viewKey struct {
-	key  *constraint
-	view *relation
-	// role says which side of the key the view shows.
-	role keyRole
-	// columns holds, for each column of that side of the key, the view's columns that show it; there may be several.
-	columns [][]string
+// viewSource is a table, and the columns of it that a view shows. A view can show a column several times.
+type viewSource struct {
+	view    *relation
+	table   uint32
+	columns map[int16][]string // names in the view, in attribute order, by attribute number of the table
 }
 
-// keyRole tells the sides of a key apart.
-type keyRole uint8
-
-const (
-	rolePrimary    keyRole = iota // the columns of a primary key
-	roleForeign                   // the referencing columns of a foreign key
-	roleReferenced                // the referenced columns of a foreign key
-)
+// columnsOf returns what the view calls each of the table's columns, or nil when it does not show all of them.
+func (s *viewSource) columnsOf(numbers []int16) [][]string {
+	out := make([][]string, len(numbers))
+	for i, n := range numbers {
+		if out[i] = s.columns[n]; out[i] == nil {
+			return nil
+		}
+	}
+	return out
+}
 
 const rulesSQL = `
-	select c.oid, r.ev_action::text
-	from pg_catalog.pg_rewrite r
-	join pg_catalog.pg_class c on c.oid = r.ev_class
-	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-	where c.relkind in ('v', 'm') and r.ev_type = '1' and (n.nspname = any($1) or n.nspname = any($2))`
+	select c.oid, c.relname, r.ev_action::text
+	from pg_rewrite r
+	join pg_class c on c.oid = r.ev_class
+	where c.relkind in ('v', 'm') and r.ev_type = '1' and c.relnamespace = any($1)`
 
-// columnOrigin is a column of a table or view.
-type columnOrigin struct {
-	table  uint32
-	column int16
-}
-
-// readViewKeys finds the keys that views show, following views on views.
-func (l *loader) readViewKeys() error {
-	rules := make(map[uint32][]viewColumn)
+// readViews follows the columns of the exposed views to the tables they come from, through other views, and gives the
+// views the primary keys that they show whole.
+func (l *loader) readViews() error {
+	rules := make(map[uint32]rule)
 	var (
-		oid   uint32
-		text  string
-		views []uint32
+		oid        uint32
+		name, text string
 	)
-	err := l.each(rulesSQL, []any{l.opts.Schemas, l.opts.ExtraSearchPath}, []any{&oid, &text}, func() error {
-		columns, err := parseRule(text)
+	err := l.each(rulesSQL, []any{l.lineage}, []any{&oid, &name, &text}, func() error {
+		r, err := parseRule(text)
 		if err != nil {
-			return err
+			return fmt.Errorf("view %q: %w", name, err)
 		}
-		rules[oid] = columns
-		views = append(views, oid)
+		rules[oid] = r
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if err := l.readAttributeNames(views); err != nil {
-		return err
-	}
-	byTable := l.keySides()
-	slices.Sort(views)
-	for _, oid := range views {
-		if view := l.relations[oid]; view != nil && l.exposed[view.table.Schema] {
-			l.addViewKeys(view, lineage(rules, oid), byTable)
+	l.views = make(map[uint32][]*viewSource)
+	for oid := range rules {
+		view := l.relations[oid]
+		if view == nil || !view.exposed {
+			continue
 		}
+		sources := sourcesOf(view, oid, rules)
+		for _, s := range sources {
+			l.views[s.table] = append(l.views[s.table], s)
+		}
+		l.setViewKey(view, sources)
 	}
 	return nil
 }
 
-// lineage maps every column that a view shows, directly or through other views, to the view's own columns that show it, in
-// attribute order.
-func lineage(rules map[uint32][]viewColumn, view uint32) map[columnOrigin][]int16 {
-	shown := make(map[columnOrigin][]int16)
-	for _, c := range rules[view] {
-		origin := columnOrigin{c.OriginTable, c.OriginColumn}
-		path := map[uint32]bool{}
-		for origin.table != 0 && !path[origin.table] {
-			path[origin.table] = true
-			if !slices.Contains(shown[origin], c.Number) {
-				shown[origin] = append(shown[origin], c.Number)
-			}
-			origin = originOf(rules[origin.table], origin.column)
+// sourcesOf lists the tables whose columns a view shows.
+func sourcesOf(view *relation, oid uint32, rules map[uint32]rule) []*viewSource {
+	byTable := make(map[uint32]*viewSource)
+	for i, number := range view.numbers {
+		origin := follow(rules, oid, number)
+		if origin.table == 0 {
+			continue
 		}
-	}
-	return shown
-}
-
-// originOf follows one column of a view one step; the zero value ends the way.
-func originOf(rule []viewColumn, column int16) columnOrigin {
-	for _, c := range rule {
-		if c.Number == column {
-			return columnOrigin{c.OriginTable, c.OriginColumn}
+		s := byTable[origin.table]
+		if s == nil {
+			s = &viewSource{view: view, table: origin.table, columns: make(map[int16][]string)}
+			byTable[origin.table] = s
 		}
+		s.columns[origin.column] = append(s.columns[origin.column], view.table.Columns[i].Name)
 	}
-	return columnOrigin{}
+	sources := make([]*viewSource, 0, len(byTable))
+	for _, s := range byTable {
+		sources = append(sources, s)
+	}
+	return sources
 }
 
-// keySide is one side of a key, as it hangs on a table.
-type keySide struct {
-	key     *constraint
-	role    keyRole
-	columns []int16
-}
-
-func (l *loader) keySides() map[uint32][]keySide {
-	sides := make(map[uint32][]keySide)
-	for i := range l.keys {
-		k := &l.keys[i]
-		switch k.kind {
-		case 'p':
-			sides[k.table] = append(sides[k.table], keySide{k, rolePrimary, k.columns})
-		case 'f':
-			sides[k.table] = append(sides[k.table], keySide{k, roleForeign, k.columns})
-			sides[k.referenced] = append(sides[k.referenced], keySide{k, roleReferenced, k.referencedColumns})
+// follow goes from a view's column to the column of a relation that is no view, or a view that is not followed. The zero
+// value means that the column is computed on the way.
+func follow(rules map[uint32]rule, view uint32, column int16) origin {
+	at := origin{table: view, column: column}
+	// Views can be replaced so that they refer to each other in a circle, though nobody can read them.
+	for range len(rules) + 1 {
+		r, isView := rules[at.table]
+		if !isView {
+			return at
 		}
+		at = r[at.column]
 	}
-	return sides
+	return origin{}
 }
 
-// addViewKeys records the keys of which the view shows every column.
-func (l *loader) addViewKeys(view *relation, shown map[columnOrigin][]int16, sides map[uint32][]keySide) {
-	tables := make(map[uint32]bool)
-	for origin := range shown {
-		tables[origin.table] = true
-	}
-	for _, table := range sortedKeys(tables) {
-		for _, side := range sides[table] {
-			columns := make([][]string, 0, len(side.columns))
-			for _, n := range side.columns {
-				if numbers := shown[columnOrigin{table, n}]; len(numbers) > 0 {
-					columns = append(columns, view.names(numbers))
-				}
-			}
-			if len(columns) != len(side.columns) {
-				continue
-			}
-			l.viewKeys = append(l.viewKeys, viewKey{key: side.key, view: view, role: side.role, columns: columns})
-			if side.role == rolePrimary {
-				for _, names := range columns {
-					view.table.PrimaryKey = append(view.table.PrimaryKey, names[0])
-				}
-			}
+// setViewKey gives a view the primary key columns of its tables, where it shows the whole key. PostgREST goes through the
+// tables backwards, and takes the first of several columns that show the same.
+func (l *loader) setViewKey(view *relation, sources []*viewSource) {
+	slices.SortFunc(sources, func(a, b *viewSource) int { return -l.compareRelations(a.table, b.table) })
+	for _, s := range sources {
+		table := l.relations[s.table]
+		if table == nil {
+			continue
+		}
+		for _, names := range s.columnsOf(table.primary) {
+			view.table.PrimaryKey = append(view.table.PrimaryKey, names[0])
 		}
 	}
 }
 
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+func (l *loader) compareRelations(a, b uint32) int {
+	if l.relations[a] == nil || l.relations[b] == nil {
+		return cmp.Compare(a, b)
 	}
-	slices.Sort(keys)
-	return keys
+	return compareIdents(l.relations[a].table.Ident, l.relations[b].table.Ident)
 }

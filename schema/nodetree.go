@@ -5,95 +5,104 @@ import (
 	"strconv"
 )
 
-// viewColumn is one column of a view's rule and where it comes from: OriginTable is 0 for an expression.
-type viewColumn struct {
-	Number       int16
-	OriginTable  uint32
-	OriginColumn int16
+// origin is the column of a relation that a view's column shows; the zero value is an expression.
+type origin struct {
+	table  uint32
+	column int16
 }
 
-var errNodeTree = errors.New("schema: unexpected form of a view's rule")
+// rule maps a view's columns, by attribute number, to where they come from.
+type rule map[int16]origin
+
+var errNodeTree = errors.New("its rule has an unexpected form")
 
 // parseRule reads pg_rewrite.ev_action of a view: the text form of PostgreSQL's parse tree (nodeToString in outfuncs.c).
 // Of all it holds, only the target list of the first query matters here, because the parser records there which column of
 // which relation each column of the view is.
-func parseRule(text string) ([]viewColumn, error) {
+func parseRule(text string) (rule, error) {
 	t := &nodeTokens{text: text}
 	if t.next() != "(" || t.next() != "{" || t.next() != "QUERY" {
 		return nil, errNodeTree
 	}
-	for depth := 0; ; {
-		switch token := t.next(); token {
-		case "":
-			return nil, errNodeTree
-		case "(", "{":
-			depth++
-		case ")", "}":
-			if depth--; depth < 0 {
-				return nil, nil // a query without a target list
-			}
-		case ":targetList":
-			if depth == 0 {
-				return t.targetList()
-			}
-		}
+	if !t.skipTo(":targetList") {
+		return nil, errNodeTree
 	}
-}
-
-// targetList reads "({TARGETENTRY …} …)" or "<>" for an empty list.
-func (t *nodeTokens) targetList() ([]viewColumn, error) {
-	var columns []viewColumn
 	switch t.next() {
 	case "<>":
-		return nil, nil
+		return rule{}, nil
 	case "(":
+		return t.targetList()
 	default:
 		return nil, errNodeTree
 	}
+}
+
+// targetList reads "{TARGETENTRY …} …)".
+func (t *nodeTokens) targetList() (rule, error) {
+	r := make(rule)
 	for {
 		switch t.next() {
 		case ")":
-			return columns, nil
+			return r, nil
 		case "{":
-			c, err := t.targetEntry()
-			if err != nil {
+			if err := t.targetEntry(r); err != nil {
 				return nil, err
 			}
-			columns = append(columns, c)
 		default:
 			return nil, errNodeTree
 		}
 	}
 }
 
-// targetEntry reads the fields of one TARGETENTRY up to its closing brace; what is nested deeper belongs to expressions.
-func (t *nodeTokens) targetEntry() (c viewColumn, err error) {
+// targetEntry reads the fields of a TARGETENTRY up to its closing brace. Fields have a fixed order, and the name of the
+// column is stepped over as such, because a column may have the name of a field.
+func (t *nodeTokens) targetEntry(r rule) error {
+	number, err := t.number(":resno", 16)
+	if err != nil || !t.skipTo(":resname") {
+		return errNodeTree
+	}
+	t.next()
+	table, err := t.number(":resorigtbl", 32)
+	if err != nil {
+		return err
+	}
+	column, err := t.number(":resorigcol", 16)
+	if err != nil || !t.skipTo("}") {
+		return errNodeTree
+	}
+	if table != 0 {
+		r[int16(number)] = origin{table: uint32(table), column: int16(column)}
+	}
+	return nil
+}
+
+// number reads the value of a field of the current node.
+func (t *nodeTokens) number(field string, bits int) (uint64, error) {
+	if !t.skipTo(field) {
+		return 0, errNodeTree
+	}
+	n, err := strconv.ParseUint(t.next(), 10, bits)
+	if err != nil {
+		return 0, errNodeTree
+	}
+	return n, nil
+}
+
+// skipTo steps behind a token of the current node or list, over everything nested in between; false when it ends before.
+func (t *nodeTokens) skipTo(wanted string) bool {
 	for depth := 0; ; {
 		token := t.next()
+		if depth == 0 && token == wanted {
+			return true
+		}
 		switch token {
 		case "":
-			return c, errNodeTree
+			return false
 		case "(", "{":
 			depth++
 		case ")", "}":
 			if depth--; depth < 0 {
-				return c, nil
-			}
-		case ":resno", ":resorigtbl", ":resorigcol":
-			if depth > 0 {
-				continue
-			}
-			n, err := strconv.ParseUint(t.next(), 10, 32)
-			if err != nil {
-				return c, errNodeTree
-			}
-			switch token {
-			case ":resno":
-				c.Number = int16(n)
-			case ":resorigtbl":
-				c.OriginTable = uint32(n)
-			default:
-				c.OriginColumn = int16(n)
+				return false
 			}
 		}
 	}
@@ -106,8 +115,8 @@ type nodeTokens struct {
 	pos  int
 }
 
-// next returns the next token, "" at the end. A name that begins with an escaped character cannot be mistaken for a
-// bracket or a field, because the backslash stays part of the token.
+// next returns the next token, "" at the end. Backslashes stay part of the token, so a name that begins with an escaped
+// character cannot be mistaken for a bracket.
 func (t *nodeTokens) next() string {
 	for t.pos < len(t.text) && isNodeSpace(t.text[t.pos]) {
 		t.pos++
