@@ -103,27 +103,3 @@ func formPayload(body []byte, isCall bool) (Payload, *apierr.Error) {
 	}
 	return Payload{Kind: PayloadJSON, Raw: append(raw, '}'), Keys: slices.Clip(keys)}, nil
 }
-
-// appendJSONString appends s, which is valid UTF-8, as a JSON string.
-func appendJSONString(b []byte, s string) []byte {
-	const lowerHex = "0123456789abcdef"
-	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, `\n`...)
-		case c == '\r':
-			b = append(b, `\r`...)
-		case c == '\t':
-			b = append(b, `\t`...)
-		case c < 0x20:
-			b = append(b, `\u00`...)
-			b = append(b, lowerHex[c>>4], lowerHex[c&15])
-		default:
-			b = append(b, c)
-		}
-	}
-	return append(b, '"')
-}
