@@ -15,15 +15,15 @@ import (
 type Statement struct {
 	SQL  string
 	Args [][]byte
-	// ResultFormats are the formats (0 text, 1 binary) to ask the result's columns in, nil for text. The body is asked in
-	// binary, because that is how a handler of the database gets its bytes to the client; JSON and texts are the same in both.
-	ResultFormats []int16
 }
 
 // Query holds the statements of a plan.
 type Query struct {
 	// Main answers with one row of the columns below; for an execution plan with the lines of EXPLAIN instead.
 	Main Statement
+	// MainFormats are the formats (0 text, 1 binary) to ask Main's columns in, nil for text. The body is asked in binary,
+	// because that is how a handler of the database gets its bytes to the client; JSON and texts are the same in both.
+	MainFormats []int16
 	// CountPlan, if its SQL is not empty, explains (as JSON) the query for all rows, for the planner's estimate of their
 	// number.
 	CountPlan Statement
@@ -47,7 +47,7 @@ const (
 	ColumnInserted
 )
 
-var resultFormats = []int16{ColumnBody: 1, ColumnInserted: 0}
+var mainFormats = []int16{ColumnBody: 1, ColumnInserted: 0}
 
 // Build builds the statements of a plan whose Read is set. An error means that the plan is not one that package plan
 // makes.
@@ -61,7 +61,7 @@ func Build(p *plan.Plan) (*Query, error) {
 	}
 	q := &Query{Main: main}
 	if p.Media.Plan == nil {
-		q.Main.ResultFormats = resultFormats
+		q.MainFormats = mainFormats
 	}
 	if p.Count.Planned {
 		q.CountPlan, err = render(p, sql("EXPLAIN (FORMAT JSON) ").add(countedRows(p.Read)))
