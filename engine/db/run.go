@@ -164,18 +164,18 @@ func (b *batch) open() {
 // query queues a statement. Statements that are not prepared yet are prepared in the same round trip.
 func (b *batch) query(s Statement, keep *[][][]byte) {
 	if !b.prepared {
-		b.pipeline.SendQueryParams(s.SQL, s.Args, nil, nil, nil)
+		b.pipeline.SendQueryParams(s.SQL, s.Args, nil, nil, s.Formats)
 		b.expected = append(b.expected, expectation{keep: keep})
 		return
 	}
 	key := statementKey{role: b.role, sql: s.SQL}
 	if known := b.state.lookup(key); known != nil {
-		b.pipeline.SendQueryStatement(known.description, s.Args, nil, nil)
+		b.pipeline.SendQueryStatement(known.description, s.Args, nil, s.Formats)
 	} else {
 		name := b.state.newName()
 		b.pipeline.SendPrepare(name, s.SQL, nil)
 		b.expected = append(b.expected, expectation{prepare: &key, name: name})
-		b.pipeline.SendQueryPrepared(name, s.Args, nil, nil)
+		b.pipeline.SendQueryPrepared(name, s.Args, nil, s.Formats)
 	}
 	b.expected = append(b.expected, expectation{keep: keep})
 }

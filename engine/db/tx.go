@@ -8,6 +8,9 @@ import (
 type Statement struct {
 	SQL  string
 	Args [][]byte
+	// Formats are the formats of the result's columns as the protocol codes them: 0 for text, 1 for binary. Nil is text for
+	// all.
+	Formats []int16
 }
 
 // End says how a transaction ends when nothing fails.

@@ -64,11 +64,14 @@ func (x *exchange) serve(ctx context.Context, req *request.Request) (*render.Res
 // execute runs a plan's statements in one transaction and renders their result.
 func (x *exchange) execute(ctx context.Context, req *request.Request, p *plan.Plan, q *query.Query) (*render.Response, error) {
 	tx := x.transaction(req, p)
-	tx.Main = db.Statement(q.Main)
-	if q.CountPlan.SQL != "" {
-		tx.After = []db.Statement{db.Statement(q.CountPlan)}
-	}
 	explain := p.Media.Plan != nil
+	tx.Main = statement(q.Main)
+	if !explain {
+		tx.Main.Formats = rowFormats
+	}
+	if q.CountPlan.SQL != "" {
+		tx.After = []db.Statement{statement(q.CountPlan)}
+	}
 	var result *render.Result
 	decode := func(rows [][][]byte) (err error) {
 		if explain {
@@ -105,6 +108,15 @@ func (x *exchange) execute(ctx context.Context, req *request.Request, p *plan.Pl
 	return render.Respond(subject, result)
 }
 
+// rowFormats takes the body in binary, as its media type may be bytes; JSON and text are the same in both formats.
+var rowFormats = func() []int16 {
+	formats := make([]int16, query.Columns)
+	formats[query.ColumnBody] = 1
+	return formats
+}()
+
+func statement(s query.Statement) db.Statement { return db.Statement{SQL: s.SQL, Args: s.Args} }
+
 // transaction is what every statement of the request runs in.
 func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 	role := x.cfg.RoleSettings[x.identity.Role]
@@ -121,7 +133,7 @@ func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 		tx.Isolation = p.IsolationLevel
 	}
 	if x.cfg.PreRequest != nil {
-		tx.PreRequest = db.Statement(query.PreRequest(*x.cfg.PreRequest))
+		tx.PreRequest = statement(query.PreRequest(*x.cfg.PreRequest))
 	}
 	return tx
 }
@@ -190,7 +202,7 @@ func limitsAffected(req *request.Request) bool {
 
 // decodeRow reads the row that every main statement but an execution plan answers with.
 func decodeRow(rows [][][]byte) (*render.Result, error) {
-	if len(rows) != 1 || len(rows[0]) <= query.ColumnInserted {
+	if len(rows) != 1 || len(rows[0]) != query.Columns {
 		return nil, fmt.Errorf("rest: the main statement answered with %d rows", len(rows))
 	}
 	row := rows[0]

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"fmt"
 	"strings"
 
 	sq "github.com/Masterminds/squirrel"
@@ -35,8 +34,6 @@ const (
 	ColumnTotal = iota
 	// ColumnPage is the number of rows in the answer.
 	ColumnPage
-	// ColumnLocation is a JSON array of texts such as "id=eq.1", which name the one inserted row; null when there is none.
-	ColumnLocation
 	// ColumnBody is the answer's body. A handler of the database may make it a bytea.
 	ColumnBody
 	// ColumnHeaders and ColumnStatus are response.headers and response.status as functions of the database set them, null
@@ -45,60 +42,26 @@ const (
 	ColumnStatus
 	// ColumnInserted is the number of rows that an upsert inserted, null when that was not asked.
 	ColumnInserted
+	// ColumnLocation is a JSON array of texts such as "id=eq.1", which name the one inserted row; null when there is none.
+	ColumnLocation
+	// Columns is how many there are.
+	Columns
 )
-
-var mainFormats = []int16{ColumnBody: 1, ColumnInserted: 0}
-
-// Build builds the statements of a plan whose Read is set. An error means that the plan is not one that package plan
-// makes.
-func Build(p *plan.Plan) (*Query, error) {
-	if p.Read == nil {
-		return nil, fmt.Errorf("query: no statement for action %d", p.Action)
-	}
-	main, err := render(p, explained(p, mainStatement(p)))
-	if err != nil {
-		return nil, err
-	}
-	q := &Query{Main: main}
-	if p.Media.Plan == nil {
-		q.MainFormats = mainFormats
-	}
-	if p.Count.Planned {
-		q.CountPlan, err = render(p, sql("EXPLAIN (FORMAT JSON) ").add(countedRows(p.Read)))
-	}
-	return q, err
-}
 
 // PreRequest is the statement that calls the function which runs before each request (db-pre-request).
 func PreRequest(function schema.Ident) Statement {
 	return Statement{SQL: "SELECT " + function.SQL() + "()"}
 }
 
-// render turns squirrel's notation into PostgreSQL's and the Params into their values.
-func render(p *plan.Plan, s sq.Sqlizer) (Statement, error) {
-	text, params, err := s.ToSql()
-	if err != nil {
-		return Statement{}, fmt.Errorf("query: %w", err)
-	}
-	if text, err = sq.Dollar.ReplacePlaceholders(text); err != nil {
-		return Statement{}, fmt.Errorf("query: %w", err)
-	}
-	out := Statement{SQL: text, Args: make([][]byte, len(params))}
-	for i, param := range params {
-		out.Args[i] = p.Value(param.(plan.Param))
-	}
-	return out, nil
-}
-
 // mainStatement wraps the rows of the answer into the one row that carries everything.
 func mainStatement(p *plan.Plan) sq.Sqlizer {
 	s := sq.Select().Column(sql(total(p)).sql(" AS total_result_set")).
 		Column(sql(page(p)).sql(" AS page_total")).
-		Column(location(p).sql(" AS header")).
 		Column(new(fragment).body(p).sql(" AS body")).
 		Column(sql(setting("response.headers")).sql(" AS response_headers")).
 		Column(sql(setting("response.status")).sql(" AS response_status")).
-		Column(sql(inserted(p)).sql(" AS response_inserted"))
+		Column(sql(inserted(p)).sql(" AS response_inserted")).
+		Column(location(p).sql(" AS header"))
 	with, rows := sources(p)
 	return from(s.PrefixExpr(with), sql("(").add(rows).sql(") ").sql(rowsName))
 }

@@ -114,7 +114,7 @@ func created(s *Subject, res *Result) *Response {
 	}
 	out := newResponse(applied)
 	out.Status = http.StatusCreated
-	if res.Inserted != nil && *res.Inserted <= 0 && p.Resolution == "merge-duplicates" {
+	if p.Resolution == "merge-duplicates" && (res.Inserted == nil || *res.Inserted <= 0) {
 		out.Status = http.StatusOK
 	}
 	if len(res.Location) > 0 {
