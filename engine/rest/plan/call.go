@@ -204,5 +204,6 @@ func (b *builder) buildRoutineInfo() *apierr.Error {
 	if err := b.negotiate(); err != nil {
 		return err
 	}
+	b.plan.Call, b.plan.Read = nil, nil // nothing is called
 	return b.req.Preferences.CheckStrict()
 }

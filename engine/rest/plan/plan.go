@@ -21,8 +21,8 @@ type Options struct {
 // Param is a value of the request: its place in Plan.Values counted from one, or zero for none.
 type Param int
 
-// Plan is a request with its names resolved. Read is set for every action that reads or answers with rows; Mutation and
-// Call say where the rows come from when it is not a relation.
+// Plan is a request with its names resolved. Read is set for every action that answers with rows; Mutation and Call say
+// where the rows come from when it is not a relation. Actions without Read need no query.
 type Plan struct {
 	Action request.Action
 	// Relation is the relation that the answer is about: the table of a read or write; of a call the composite type it

@@ -1,0 +1,91 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+
+	sq "github.com/Masterminds/squirrel"
+
+	"nexus/engine/rest/plan"
+)
+
+// errNothingToRead means a plan without rows.
+var errNothingToRead = errors.New("query: the plan needs no statement")
+
+// template is the SQL of all plans of one shape: the texts, and which values they take in which order.
+type template struct {
+	main      text
+	countPlan text
+	formats   []int16
+}
+
+type text struct {
+	sql    string
+	params []plan.Param
+}
+
+var mainFormats = []int16{ColumnBody: 1, ColumnInserted: 0}
+
+// newTemplate builds the SQL for a plan.
+func newTemplate(p *plan.Plan) (*template, error) {
+	if p.Read == nil {
+		return nil, errNothingToRead
+	}
+	t := &template{}
+	var err error
+	if t.main, err = render(explained(p, mainStatement(p))); err != nil {
+		return nil, err
+	}
+	if p.Media.Plan == nil {
+		t.formats = mainFormats
+	}
+	if p.Count.Planned {
+		t.countPlan, err = render(sql("EXPLAIN (FORMAT JSON) ").add(countedRows(p.Read)))
+	}
+	return t, err
+}
+
+// render turns squirrel's notation into PostgreSQL's.
+func render(s sq.Sqlizer) (text, error) {
+	statement, args, err := s.ToSql()
+	if err != nil {
+		return text{}, fmt.Errorf("query: %w", err)
+	}
+	if statement, err = sq.Dollar.ReplacePlaceholders(statement); err != nil {
+		return text{}, fmt.Errorf("query: %w", err)
+	}
+	t := text{sql: statement, params: make([]plan.Param, len(args))}
+	for i, arg := range args {
+		param, ok := arg.(plan.Param)
+		if !ok {
+			return text{}, fmt.Errorf("query: argument %d is a %T", i+1, arg)
+		}
+		t.params[i] = param
+	}
+	return t, nil
+}
+
+// fill gives the template the values of a plan.
+func (t *template) fill(p *plan.Plan) *Query {
+	return &Query{Main: t.main.fill(p), MainFormats: t.formats, CountPlan: t.countPlan.fill(p)}
+}
+
+func (t *text) fill(p *plan.Plan) Statement {
+	s := Statement{SQL: t.sql}
+	if len(t.params) > 0 {
+		s.Args = make([][]byte, len(t.params))
+	}
+	for i, param := range t.params {
+		s.Args[i] = p.Value(param)
+	}
+	return s
+}
+
+// Build builds the statements of a plan whose Read is set.
+func Build(p *plan.Plan) (*Query, error) {
+	t, err := newTemplate(p)
+	if err != nil {
+		return nil, err
+	}
+	return t.fill(p), nil
+}
