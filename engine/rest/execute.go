@@ -66,9 +66,7 @@ func (x *exchange) execute(ctx context.Context, req *request.Request, p *plan.Pl
 	tx := x.transaction(req, p)
 	explain := p.Media.Plan != nil
 	tx.Main = statement(q.Main)
-	if !explain {
-		tx.Main.Formats = rowFormats
-	}
+	tx.Main.Formats = q.MainFormats
 	if q.CountPlan.SQL != "" {
 		tx.After = []db.Statement{statement(q.CountPlan)}
 	}
@@ -107,13 +105,6 @@ func (x *exchange) execute(ctx context.Context, req *request.Request, p *plan.Pl
 	}
 	return render.Respond(subject, result)
 }
-
-// rowFormats takes the body in binary, as its media type may be bytes; JSON and text are the same in both formats.
-var rowFormats = func() []int16 {
-	formats := make([]int16, query.Columns)
-	formats[query.ColumnBody] = 1
-	return formats
-}()
 
 func statement(s query.Statement) db.Statement { return db.Statement{SQL: s.SQL, Args: s.Args} }
 
