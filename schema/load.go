@@ -37,9 +37,11 @@ func Load(ctx context.Context, conn *pgx.Conn, opts LoadOptions) (*Snapshot, err
 		return nil, fmt.Errorf("schema: begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	// Without a search path every name that the catalog functions return is qualified.
-	if _, err := tx.Exec(ctx, "set local search_path to ''"); err != nil {
-		return nil, fmt.Errorf("schema: search path: %w", err)
+	// Without a search path every name that the catalog functions return is qualified. A role's limit for requests is none
+	// for a load: that ends with its context.
+	_, err = tx.Exec(ctx, "select set_config('search_path', '', true), set_config('statement_timeout', '0', true)")
+	if err != nil {
+		return nil, fmt.Errorf("schema: settings: %w", err)
 	}
 	l := &loader{ctx: ctx, tx: tx, opts: opts}
 	return l.load()
