@@ -9,6 +9,7 @@ import (
 // Cache builds statements and remembers the SQL of the shapes of plans it has seen. It is safe for concurrent use.
 type Cache struct {
 	capacity int
+	buffers  sync.Pool // of *[]byte, for the shapes to look up
 
 	mu sync.RWMutex
 	// recent takes new shapes; when it is full it becomes older, and what older had is forgotten unless it is used.
@@ -18,7 +19,10 @@ type Cache struct {
 
 // NewCache makes a cache of up to about size shapes.
 func NewCache(size int) *Cache {
-	return &Cache{capacity: max(size/2, 1), recent: make(map[string]*template)}
+	return &Cache{
+		capacity: max(size/2, 1), recent: make(map[string]*template),
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
 }
 
 // Build builds the statements of a plan whose Read is set.
@@ -26,8 +30,10 @@ func (c *Cache) Build(p *plan.Plan) (*Query, error) {
 	if p.Read == nil {
 		return nil, errNothingToRead
 	}
-	var buffer [1024]byte
-	shape := appendShape(buffer[:0], p)
+	buffer := c.buffers.Get().(*[]byte)
+	defer c.buffers.Put(buffer)
+	*buffer = appendShape((*buffer)[:0], p)
+	shape := *buffer
 	c.mu.RLock()
 	t, isRecent := c.recent[string(shape)]
 	if !isRecent {

@@ -86,32 +86,31 @@ func (f *fragment) group(qualifier schema.Ident, c *plan.Condition, test embedTe
 	return f.sql(")")
 }
 
-// operand adds the value of a comparison: as it is, or read by the field's representation. Patterns stay texts.
+// operand adds the value of a comparison, which is an array after any and all.
 func (f *fragment) operand(c *plan.Condition) *fragment {
 	switch c.Quantifier {
 	case request.QuantAny:
-		f.sql("ANY(")
+		return f.sql("ANY (").list(c).sql(")")
 	case request.QuantAll:
-		f.sql("ALL(")
+		return f.sql("ALL (").list(c).sql(")")
 	}
-	isPattern := c.Operator == request.OpLike || c.Operator == request.OpILike
-	if c.Field.Transform != "" && !isPattern {
-		f.catalog(c.Field.Transform).sql("(").param(c.Value).sql(")")
-	} else {
-		f.param(c.Value)
+	if !isRead(c) {
+		return f.param(c.Value)
 	}
-	if c.Quantifier != request.QuantNone {
-		f.sql(")")
-	}
-	return f
+	return f.catalog(c.Field.Transform).sql("(").param(c.Value).sql(")")
 }
 
-// list adds the array of an in condition; a representation reads each element of it.
+// list adds an array of values; a representation reads each element of it.
 func (f *fragment) list(c *plan.Condition) *fragment {
-	if c.Field.Transform == "" {
+	if !isRead(c) {
 		return f.param(c.Value)
 	}
 	return f.sql("SELECT ").catalog(c.Field.Transform).sql("(unnest(").param(c.Value).sql("::text[]))")
+}
+
+// isRead reports whether values are read by the field's representation. Patterns stay texts.
+func isRead(c *plan.Condition) bool {
+	return c.Field.Transform != "" && c.Operator != request.OpLike && c.Operator != request.OpILike
 }
 
 // joinCondition adds a comparison of columns of two relations.
