@@ -24,7 +24,7 @@ type text struct {
 	params []plan.Param
 }
 
-var mainFormats = []int16{ColumnBody: 1, ColumnInserted: 0}
+var mainFormats = []int16{ColumnBody: 1, Columns - 1: 0}
 
 // newTemplate builds the SQL for a plan.
 func newTemplate(p *plan.Plan) (*template, error) {
