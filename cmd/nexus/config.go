@@ -1,0 +1,82 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"nexus/engine"
+)
+
+// configOptions are what commands share: the server's configuration and the file it may come from.
+type configOptions struct {
+	engine.Config
+	File string
+}
+
+func newConfigOptions() *configOptions {
+	return &configOptions{Config: engine.DefaultConfig()}
+}
+
+// bindCommon adds the options that say which data directory and database a command is about.
+func (o *configOptions) bindCommon(f *pflag.FlagSet) {
+	f.StringVar(&o.File, "config", "", "configuration file (default nexus.toml, if there is one)")
+	f.StringVar(&o.Listen, "listen", o.Listen, "address to serve on, host:port")
+	f.StringVar(&o.PublicURL, "public-url", o.PublicURL, "URL that clients use (default http:// and the listening address)")
+	f.StringVar(&o.DataDir, "data-dir", o.DataDir, "directory of the secrets and the embedded PostgreSQL")
+	f.StringVar(&o.DatabaseURL, "db-url", o.DatabaseURL, "PostgreSQL to use instead of the embedded one")
+	f.StringVar(&o.PGBin, "pg-bin", o.PGBin, "directory of PostgreSQL's programs (default: search)")
+	f.StringVar(&o.JWTSecret, "jwt-secret", o.JWTSecret, "secret, JWK or JWK set of tokens (default: the data directory's secret)")
+	f.StringVar(&o.AnonKey, "anon-key", o.AnonKey, "anon key to show, if somebody else issues the tokens")
+	f.StringVar(&o.ServiceRoleKey, "service-role-key", o.ServiceRoleKey, "service key to show, if somebody else issues the tokens")
+	f.TextVar(&o.LogLevel, "log-level", o.LogLevel, "debug, info, warn or error")
+	f.StringVar(&o.LogFormat, "log-format", o.LogFormat, "text or json")
+}
+
+// bindServer adds the options of the server alone.
+func (o *configOptions) bindServer(f *pflag.FlagSet) {
+	f.StringVar(&o.AuthenticatorPassword, "authenticator-password", o.AuthenticatorPassword,
+		"password of the role authenticator in the database of --db-url (default: set one)")
+	f.BoolVar(&o.Migrate, "migrate", o.Migrate, "run the core migrations at the start")
+	f.StringSliceVar(&o.Schemas, "schemas", o.Schemas, "schemas to serve, the first by default")
+	f.StringSliceVar(&o.ExtraSearchPath, "extra-search-path", o.ExtraSearchPath, "schemas that requests find names in besides")
+	f.Int64Var(&o.MaxRows, "max-rows", o.MaxRows, "most rows of one answer, 0 for no limit")
+	f.BoolVar(&o.Aggregates, "aggregates", o.Aggregates, "allow aggregate functions in select")
+	f.BoolVar(&o.Plan, "plan", o.Plan, "let clients ask for execution plans")
+	f.StringVar(&o.OpenAPIMode, "openapi-mode", o.OpenAPIMode, "follow-privileges, ignore-privileges or disabled")
+	f.IntVar(&o.PoolSize, "db-pool", o.PoolSize, "database connections for requests")
+	f.DurationVar(&o.PoolTimeout, "db-pool-timeout", o.PoolTimeout, "how long a request waits for a connection")
+	f.BoolVar(&o.Prepared, "db-prepared", o.Prepared, "prepare statements; off behind a transaction pooler")
+	f.StringVar(&o.JWKSURL, "jwks-url", o.JWKSURL, "URL of a JWK set whose keys count, too")
+	f.StringVar(&o.JWTAudience, "jwt-aud", o.JWTAudience, "audience that tokens must name if they name one")
+	f.Int64Var(&o.MaxBodyBytes, "max-body-bytes", o.MaxBodyBytes, "largest request body")
+	f.IntVar(&o.MaxHeaderBytes, "max-header-bytes", o.MaxHeaderBytes, "largest request line and headers")
+	f.DurationVar(&o.RequestTimeout, "request-timeout", o.RequestTimeout, "longest time for a request, 0 for no limit")
+	f.StringSliceVar(&o.CORSOrigins, "cors-origins", o.CORSOrigins, "origins that may call from a browser (default any)")
+	f.StringVar(&o.TraceHeader, "trace-header", o.TraceHeader, "request header that answers repeat")
+	f.BoolVar(&o.ServerTiming, "server-timing", o.ServerTiming, "send Server-Timing headers")
+}
+
+// load completes the flags with the environment and the configuration file and checks the result.
+func (o *configOptions) load(cmd *cobra.Command) error {
+	// The file is shared by all commands, so it may set options that this one does not have.
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	every := newConfigOptions()
+	every.bindCommon(all)
+	every.bindServer(all)
+	if err := complete(cmd.Flags(), all); err != nil {
+		return err
+	}
+	return o.Validate()
+}
+
+// logger writes to w what the options ask for.
+func (o *configOptions) logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: o.LogLevel}
+	if o.LogFormat == engine.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

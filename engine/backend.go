@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"nexus/engine/db"
+	"nexus/engine/rest"
+	"nexus/rls"
+	"nexus/schema"
+)
+
+// tokenCacheEntries is how many verified tokens are remembered, as PostgREST's jwt-cache-max-entries.
+const tokenCacheEntries = 1000
+
+// backend is what the surfaces stand on.
+type backend struct {
+	info Info
+	rest http.Handler
+	pool *db.Pool
+	// reloadError tells why the newest schema could not be read, or nil.
+	reloadError func() error
+	// closers undo the start, last first.
+	closers []func() error
+}
+
+func (b *backend) onClose(f func() error) { b.closers = append(b.closers, f) }
+
+// close ends everything that was started, in the opposite order.
+func (b *backend) close() error {
+	var errs []error
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		errs = append(errs, b.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// start brings up the database and what reads it. The backend must be closed, also when there is an error.
+func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
+	b := &backend{}
+	ownerURL, err := s.openDatabase(ctx, b)
+	if err != nil {
+		return b, err
+	}
+	kept, err := ensureSecrets(s.cfg.DataDir)
+	if err != nil {
+		return b, err
+	}
+	keys, err := makeKeys(&s.cfg, kept)
+	if err != nil {
+		return b, err
+	}
+	b.info = Info{URL: baseURL(&s.cfg, addr.String()), AnonKey: keys.AnonKey, DataDir: s.cfg.DataDir}
+	requestURL, err := s.prepareDatabase(ctx, ownerURL, kept)
+	if err != nil {
+		return b, err
+	}
+	if err := s.openRest(ctx, b, requestURL, keys.JWTSecret); err != nil {
+		return b, err
+	}
+	return b, s.publishURL(b)
+}
+
+// openRest opens the door for requests, reads the schema and makes the handler of rest/v1.
+func (s *Server) openRest(ctx context.Context, b *backend, requestURL, secret string) error {
+	pool, err := db.Open(ctx, db.Config{
+		URL: requestURL, MaxConns: int32(s.cfg.PoolSize), AcquireTimeout: s.cfg.PoolTimeout, Prepared: s.cfg.Prepared,
+		ApplicationName: "nexus", Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	b.pool = pool
+	b.onClose(func() error { return closePool(pool) })
+	verifier, err := rls.NewVerifier(rls.VerifierConfig{
+		Secret: []byte(secret), JWKSURL: s.cfg.JWKSURL, Audience: s.cfg.JWTAudience, AnonRole: anonRole,
+		CacheEntries: tokenCacheEntries, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	b.onClose(func() error { verifier.Close(); return nil })
+	cfg := s.restConfig(b.info)
+	cache, err := s.openCache(ctx, b, requestURL, cfg)
+	if err != nil {
+		return err
+	}
+	b.rest = rest.New(rest.Options{
+		Config: func() *rest.Config { return cfg }, Snapshot: cache.Snapshot,
+		Verifier: func() *rls.Verifier { return verifier }, DB: pool, Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
+		Authenticated: setRole,
+	})
+	return nil
+}
+
+// poolPatience is how long connections in use may keep the pool from closing.
+const poolPatience = 500 * time.Millisecond
+
+// closePool ends the connections. Those that hang end with PostgreSQL, or with the process.
+func closePool(pool *db.Pool) error {
+	closed := make(chan struct{})
+	go func() {
+		pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-time.After(poolPatience):
+		return errors.New("some database connections did not end in time")
+	}
+}
+
+// openCache reads the schema and keeps it fresh until the backend closes. It fails if the first reading does.
+func (s *Server) openCache(ctx context.Context, b *backend, requestURL string, cfg *rest.Config) (*schema.Cache, error) {
+	// The catalog cannot be read with a schema that is not there, but search_path can name one.
+	extra, err := existing(ctx, requestURL, cfg.ExtraSearchPath)
+	if err != nil {
+		return nil, err
+	}
+	first := make(chan error, 1)
+	report := func(err error) {
+		select {
+		case first <- err:
+		default: // not the first
+		}
+	}
+	cache := schema.NewCache(schema.CacheConfig{
+		URL: requestURL, Listen: true, Logger: s.log,
+		LoadOptions: func() schema.LoadOptions {
+			return schema.LoadOptions{
+				Schemas: cfg.Schemas, ExtraSearchPath: extra, HoistedTxSettings: cfg.HoistedTxSettings,
+			}
+		},
+		OnLoad: func(*schema.Snapshot, time.Duration) {
+			b.pool.Forget()
+			report(nil)
+		},
+		OnLoadError: report,
+	})
+	b.reloadError = func() error { return cache.Status().LastError }
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- cache.Run(running) }()
+	b.onClose(func() error {
+		stop()
+		return <-done
+	})
+	select {
+	case err := <-first:
+		if err != nil {
+			return nil, fmt.Errorf("read the schema: %w", err)
+		}
+		return cache, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (s *Server) restConfig(info Info) *rest.Config {
+	cfg := rest.DefaultConfig()
+	cfg.Schemas, cfg.ExtraSearchPath, cfg.AnonRole, cfg.BasePath = s.cfg.Schemas, s.cfg.ExtraSearchPath, anonRole, restPath
+	if s.cfg.MaxRows > 0 {
+		cfg.MaxRows = &s.cfg.MaxRows
+	}
+	cfg.AggregatesEnabled, cfg.PlanEnabled, cfg.PreparedStatements = s.cfg.Aggregates, s.cfg.Plan, s.cfg.Prepared
+	cfg.ServerTimingEnabled, cfg.ServerTraceHeader = s.cfg.ServerTiming, s.cfg.TraceHeader
+	cfg.CORSAllowedOrigins = s.cfg.CORSOrigins
+	cfg.OpenAPIMode, cfg.OpenAPIServerProxyURI = rest.OpenAPIMode(s.cfg.OpenAPIMode), info.URL+restPath
+	return &cfg
+}
+
+// publishURL leaves the server's URL in the data directory while it runs.
+func (s *Server) publishURL(b *backend) error {
+	path := filepath.Join(s.cfg.DataDir, urlFile)
+	if err := replaceFile(path, []byte(b.info.URL+"\n")); err != nil {
+		return fmt.Errorf("note the server's URL: %w", err)
+	}
+	b.onClose(func() error { return os.Remove(path) })
+	return nil
+}

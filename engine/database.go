@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"nexus/schema/cluster"
+)
+
+// openDatabase starts the embedded PostgreSQL, or waits for the one it is given, and returns the owner's connection string.
+func (s *Server) openDatabase(ctx context.Context, b *backend) (ownerURL string, err error) {
+	if s.cfg.DatabaseURL != "" {
+		return s.cfg.DatabaseURL, s.awaitDatabase(ctx, s.cfg.DatabaseURL)
+	}
+	embedded, err := startEmbedded(ctx, &s.cfg, s.log)
+	if err != nil {
+		return "", err
+	}
+	b.onClose(func() error { return stopEmbedded(embedded) })
+	return embedded.URL(), nil
+}
+
+func startEmbedded(ctx context.Context, cfg *Config, log *slog.Logger) (*cluster.Cluster, error) {
+	embedded, err := cluster.Start(ctx, cluster.Config{Dir: cfg.DataDir, BinDir: cfg.PGBin, Logger: log})
+	if errors.Is(err, cluster.ErrInUse) {
+		return nil, fmt.Errorf("another nexus is using the data directory %s: stop it or choose another one with --data-dir: %w",
+			cfg.DataDir, err)
+	}
+	return embedded, err
+}
+
+// stopTimeout is how long PostgreSQL may take to write everything down before it is made to stop.
+const stopTimeout = 1200 * time.Millisecond
+
+func stopEmbedded(embedded *cluster.Cluster) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return embedded.Stop(ctx)
+}
+
+// prepareDatabase brings the database up to date and returns the connection string of requests.
+func (s *Server) prepareDatabase(ctx context.Context, ownerURL string, kept *secrets) (requestURL string, err error) {
+	if s.cfg.Migrate {
+		if _, err := migrate(ctx, ownerURL, MigrateUp, s.log); err != nil {
+			return "", err
+		}
+	}
+	l := login{OwnerURL: ownerURL, Password: s.cfg.AuthenticatorPassword, Ours: s.cfg.DatabaseURL == ""}
+	if l.Password == "" {
+		l.Password = kept.AuthenticatorPassword
+	}
+	return l.open(ctx)
+}
+
+// Times between attempts to reach a database.
+const (
+	firstRetry = 250 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// awaitDatabase waits for a database that is down or starts as we do. It fails when the database answers but refuses us.
+func (s *Server) awaitDatabase(ctx context.Context, url string) error {
+	if _, err := pgx.ParseConfig(url); err != nil {
+		return fmt.Errorf("db-url: %w", err)
+	}
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		conn, err := pgx.Connect(ctx, url)
+		if err == nil {
+			closeConn(ctx, conn)
+			return nil
+		}
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && !isPassing(refused) {
+			return fmt.Errorf("connect to the database: %w", err)
+		}
+		s.log.Warn("the database cannot be reached, trying again", "error", err, "in", wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// isPassing reports whether a server refuses connections only for now: it starts, stops or is full.
+func isPassing(err *pgconn.PgError) bool {
+	return err.Code == "57P03" || err.Code == "57P01" || err.Code == "57P02" || err.Code == "53300"
+}
+
+// existing returns those of the schemas that the database has.
+func existing(ctx context.Context, url string, schemas []string) ([]string, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer closeConn(ctx, conn)
+	rows, err := conn.Query(ctx, `
+		select s from unnest($1::text[]) with ordinality as s (s, position)
+		where pg_catalog.to_regnamespace(pg_catalog.quote_ident(s)) is not null order by position`, schemas)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for the schemas of extra-search-path: %w", err)
+	}
+	return found, nil
+}

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"nexus/schema"
+)
+
+// authenticator is the role that requests log in as; it may become the role of a token and nothing else.
+const authenticator = "authenticator"
+
+// login says how to get in as authenticator.
+type login struct {
+	// OwnerURL connects as the role that ran the migrations.
+	OwnerURL string
+	Password string
+	// Ours is whether the whole cluster is ours, and every role's password with it.
+	Ours bool
+}
+
+// open returns a connection string that logs in as authenticator. It sets the role's password if that is ours to set: not
+// if the role was here before the migrations, nor if another server has set it, which must go on working.
+func (l login) open(ctx context.Context) (string, error) {
+	target, err := withUser(l.OwnerURL, authenticator, l.Password)
+	if err != nil {
+		return "", err
+	}
+	err = tryLogin(ctx, target)
+	if err == nil {
+		return target, nil
+	}
+	if !isRefused(err) {
+		return "", fmt.Errorf("log in as %s: %w", authenticator, err)
+	}
+	claimed, err := l.claim(ctx)
+	if err != nil {
+		return "", fmt.Errorf("set the password of role %s: %w", authenticator, err)
+	}
+	if !claimed {
+		return "", fmt.Errorf("the database refuses the password of role %s, and it is not this server's to change: "+
+			"set authenticator-password to the one it has", authenticator)
+	}
+	if err := tryLogin(ctx, target); err != nil {
+		return "", fmt.Errorf("log in as %s: %w", authenticator, err)
+	}
+	return target, nil
+}
+
+// claim sets the password, once, and notes that in the migrations' table.
+func (l login) claim(ctx context.Context) (bool, error) {
+	conn, err := pgx.Connect(ctx, l.OwnerURL)
+	if err != nil {
+		return false, err
+	}
+	defer closeConn(ctx, conn)
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			insert into nexus.core_objects (kind, name)
+			select 'login', $1 where $2 or exists (select from nexus.core_objects where kind = 'role' and name = $1)
+			on conflict do nothing`, authenticator, l.Ours)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 && !l.Ours {
+			return errNotOurs
+		}
+		verifier, err := scramVerifier(l.Password)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "alter role "+authenticator+" with login password "+schema.QuoteLiteral(verifier))
+		return err
+	})
+	if errors.Is(err, errNotOurs) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// errNotOurs ends claim's transaction without a change.
+var errNotOurs = errors.New("the password is not ours")
+
+func tryLogin(ctx context.Context, target string) error {
+	conn, err := pgx.Connect(ctx, target)
+	if err != nil {
+		return err
+	}
+	closeConn(ctx, conn)
+	return nil
+}
+
+// closeConn says goodbye even when ctx is over.
+func closeConn(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}
+
+// isRefused reports whether PostgreSQL did not accept the password.
+func isRefused(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == "28P01" || pgErr.Code == "28000")
+}
+
+// withUser returns a connection string with another user and password: the same database in the same form.
+func withUser(connString, user, password string) (string, error) {
+	if !strings.HasPrefix(connString, "postgres://") && !strings.HasPrefix(connString, "postgresql://") {
+		// In keyword=value form the last one of a name counts.
+		quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+		return connString + " user='" + quote.Replace(user) + "' password='" + quote.Replace(password) + "'", nil
+	}
+	u, err := url.Parse(connString)
+	if err != nil {
+		// The error of url.Parse repeats the URL, password and all.
+		return "", errors.New("db-url: is not a valid URL")
+	}
+	u.User = url.UserPassword(user, password)
+	query := u.Query()
+	query.Del("user")
+	query.Del("password")
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// scramIterations is PostgreSQL's default.
+const scramIterations = 4096
+
+// scramVerifier makes what PostgreSQL stores of a password (RFC 5803), so that the password itself stays out of its log
+// and statistics. The password must be ASCII, which SASLprep leaves as it is.
+func scramVerifier(password string) (string, error) {
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails
+	salted, err := pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	mac := func(text string) []byte {
+		h := hmac.New(sha256.New, salted)
+		h.Write([]byte(text))
+		return h.Sum(nil)
+	}
+	stored := sha256.Sum256(mac("Client Key"))
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", scramIterations, encode(salt), encode(stored[:]), encode(mac("Server Key"))), nil
+}

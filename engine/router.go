@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"net/http"
+
+	"github.com/julienschmidt/httprouter"
+
+	"nexus/engine/apierr"
+)
+
+// restPath is where rest/v1 is mounted.
+const restPath = "/rest/v1"
+
+// handler is the whole of what the server answers.
+func (s *Server) handler() http.Handler {
+	router := &httprouter.Router{
+		NotFound: http.HandlerFunc(notFound), MethodNotAllowed: http.HandlerFunc(methodNotAllowed),
+		HandleMethodNotAllowed: true,
+	}
+	for path, handle := range map[string]http.HandlerFunc{healthPath: s.health, readyPath: s.ready} {
+		router.HandlerFunc(http.MethodGet, path, handle)
+		router.HandlerFunc(http.MethodHead, path, handle)
+	}
+	// The surface dispatches below its mount point: the router cannot hold /rest/v1/:table beside /rest/v1/rpc/:function.
+	surface := gatewayKey(limitBody(http.HandlerFunc(s.rest), s.cfg.MaxBodyBytes))
+	for _, method := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodOptions,
+	} {
+		router.Handler(method, restPath, surface)
+		router.Handler(method, restPath+"/*path", surface)
+	}
+	return access(survive(router, s.log), s.log, s.cfg.RequestTimeout)
+}
+
+// rest passes a request to rest/v1, once there is one.
+func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
+	b := s.backend.Load()
+	if b == nil {
+		fail(w, r, &apierr.Error{Status: http.StatusServiceUnavailable, Code: "NEXUS503", Message: "The server is starting"})
+		return
+	}
+	b.rest.ServeHTTP(w, r)
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	fail(w, r, &apierr.Error{
+		Status: http.StatusNotFound, Code: "NEXUS404", Message: "There is nothing at this path",
+		Hint: "Tables, views and functions are below " + restPath + "/.",
+	})
+}
+
+func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	fail(w, r, &apierr.Error{Status: http.StatusMethodNotAllowed, Code: "NEXUS405", Message: "This path has no such method"})
+}
