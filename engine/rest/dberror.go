@@ -28,18 +28,18 @@ func toAPIError(err error, authenticated bool) *apierr.Error {
 		return api
 	case errors.As(err, &auth):
 		return fromAuth(auth)
-	case errors.As(err, &pg):
-		return fromPostgres(pg, authenticated)
 	case errors.Is(err, db.ErrAcquireTimeout):
 		return &apierr.Error{
 			Status: http.StatusGatewayTimeout, Code: "PGRST003",
 			Message: "Timed out acquiring connection from connection pool.", Cause: err,
 		}
-	case errors.As(err, &conn):
+	case errors.As(err, &conn): // before PostgreSQL's own errors, which may say why it refused a connection
 		return &apierr.Error{
 			Status: http.StatusServiceUnavailable, Code: "PGRST000",
 			Message: "Database connection error. Retrying the connection.", Cause: err,
 		}
+	case errors.As(err, &pg):
+		return fromPostgres(pg, authenticated)
 	case errors.Is(err, context.Canceled):
 		return &apierr.Error{Status: statusClientClosed, Code: "57014", Message: "The client closed the request.", Cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
