@@ -25,7 +25,7 @@ const securityName = "JWT"
 const (
 	sizeOfFrame  = 4 << 10
 	sizePerTable = 2 << 10
-	sizePerField = 320
+	sizePerField = 480
 )
 
 // Document writes the OpenAPI 2.0 description of in as compact JSON. It keeps in and what it refers to as they are, and may
@@ -121,7 +121,7 @@ func (d *document) responses(status, description string) {
 	})
 }
 
-// commented writes the members of an operation that hold a comment: its first line is the summary.
+// summary writes the summary of an operation: the first line of the comment.
 func (d *document) summary(comment string) {
 	if comment != "" {
 		summary, _ := splitComment(comment)
@@ -129,6 +129,7 @@ func (d *document) summary(comment string) {
 	}
 }
 
+// description writes the description of an operation: the comment without its first line.
 func (d *document) description(comment string) {
 	_, description := splitComment(comment)
 	d.optional("description", description)

@@ -1,6 +1,11 @@
 package openapi
 
-import "nexus/schema"
+import (
+	"slices"
+	"strings"
+
+	"nexus/schema"
+)
 
 // Where a parameter is taken from.
 const (
@@ -22,7 +27,7 @@ type parameter struct {
 func sharedParameters() []parameter {
 	const paging = "Limiting and Pagination"
 	returns := []string{"return=representation", "return=minimal", "return=none"}
-	posts := append(returns[:len(returns):len(returns)], "resolution=ignore-duplicates", "resolution=merge-duplicates")
+	posts := slices.Concat(returns, []string{"resolution=ignore-duplicates", "resolution=merge-duplicates"})
 	return []parameter{
 		{key: "preferParams", name: "Prefer", description: "Preference", in: inHeader},
 		{key: "preferReturn", name: "Prefer", description: "Preference", in: inHeader, enum: returns},
@@ -45,7 +50,7 @@ func (d *document) parameters() {
 			d.key(p.key)
 			d.object(func() { d.sharedParameter(p) })
 		}
-		seen := make(map[string]struct{})
+		seen := d.filterKeys()
 		for _, t := range d.tables {
 			d.key("body.", t.Name)
 			d.object(func() { d.bodyParameter(t) })
@@ -77,15 +82,27 @@ func (d *document) bodyParameter(t *schema.Table) {
 	d.ref(refDefinitions, t.Name)
 }
 
-// rowFilter writes the parameter that filters by a column. Names with dots can make the keys of two columns the same; the
-// first one stays.
-func (d *document) rowFilter(t *schema.Table, c *schema.Column, seen map[string]struct{}) {
-	key := "rowFilter." + t.Name + "." + c.Name
-	if _, ok := seen[key]; ok {
-		return
+// filterKeys is a set for the keys of row filters, or nil if they cannot repeat: only a dot in a table's name can make those of
+// two columns the same.
+func (d *document) filterKeys() map[string]struct{} {
+	for _, t := range d.tables {
+		if strings.Contains(t.Name, ".") {
+			return make(map[string]struct{})
+		}
 	}
-	seen[key] = struct{}{}
-	d.key(key)
+	return nil
+}
+
+// rowFilter writes the parameter that filters by a column. Of those with the same key the first one stays.
+func (d *document) rowFilter(t *schema.Table, c *schema.Column, seen map[string]struct{}) {
+	if seen != nil {
+		key := t.Name + "." + c.Name
+		if _, ok := seen[key]; ok {
+			return
+		}
+		seen[key] = struct{}{}
+	}
+	d.key("rowFilter.", t.Name, ".", c.Name)
 	d.object(func() {
 		d.member("name", c.Name)
 		d.optional("description", c.Description)

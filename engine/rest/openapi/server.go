@@ -17,7 +17,7 @@ type Server struct {
 }
 
 // ErrProxyURI says that a proxy URI is not what ParseProxyURI takes. Its text is PostgREST's.
-var ErrProxyURI = errors.New("Malformed proxy uri, a correct example: https://example.com:8443/basePath") //nolint:revive,staticcheck // clients and tests know the text
+var ErrProxyURI = errors.New("Malformed proxy uri, a correct example: https://example.com:8443/basePath") //nolint:staticcheck // clients and tests know the text
 
 // proxyURI is the part of RFC 3986 that is allowed: an absolute http or https URI without user, query and fragment.
 var proxyURI = regexp.MustCompile(`^(?i:(https?))://` +
