@@ -21,7 +21,9 @@ type fragment struct {
 func sql(text string) *fragment { return new(fragment).sql(text) }
 
 // ToSql implements squirrel.Sqlizer.
-func (f *fragment) ToSql() (string, []any, error) { return string(f.text), f.args, f.err }
+func (f *fragment) ToSql() (string, []any, error) { //nolint:revive // squirrel's name for it
+	return string(f.text), f.args, f.err
+}
 
 // sql adds a text of this package's own, which has no question marks.
 func (f *fragment) sql(text string) *fragment {
@@ -82,14 +84,6 @@ func (f *fragment) each(n int, add func(i int)) *fragment {
 
 // quoteName quotes a name in squirrel's notation.
 func quoteName(name string) string { return escape(schema.QuoteIdent(name)) }
-
-func quoteNames(names []string) []string {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = quoteName(name)
-	}
-	return quoted
-}
 
 // from sets what a SELECT reads from. squirrel's own From takes no parameters, so the clause goes where the joins are.
 func from(s sq.SelectBuilder, source *fragment) sq.SelectBuilder {
