@@ -278,7 +278,9 @@ func TestSerializationFailuresAreRetried(t *testing.T) {
 func TestChangedTableIsPlannedAnew(t *testing.T) {
 	t.Parallel()
 	pool, database := open(t, nil)
-	tx := func() *db.Tx { return asReader("select to_json(n)::text from (select * from notes where id = $1) n", "1") }
+	tx := func() *db.Tx {
+		return asReader("select to_json(n)::text from (select * from notes where id = $1) n", "1")
+	}
 	star := func() *db.Tx { return asReader("select * from notes where id = $1", "1") }
 	one(t, pool, tx())
 	if _, err := pool.Run(t.Context(), star()); err != nil {
