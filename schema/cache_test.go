@@ -179,7 +179,7 @@ func TestCacheRecovers(t *testing.T) {
 	exec(t, conn, "create table meanwhile (id int)")
 	var ended int
 	err := conn.QueryRow(t.Context(), `select count(pg_terminate_backend(pid)) from pg_stat_activity
-		where datname = current_database() and pid <> pg_backend_pid()`).Scan(&ended)
+		where datname = current_database() and application_name = 'nexus'`).Scan(&ended)
 	if err != nil || ended == 0 {
 		t.Fatalf("ended %d connections, %v", ended, err)
 	}
@@ -192,18 +192,19 @@ func TestCacheRecovers(t *testing.T) {
 	run.waitForTable(t, "after")
 }
 
-// TestCacheWaitsForServer starts before the database exists.
+// TestCacheWaitsForServer starts before its role can log in.
 func TestCacheWaitsForServer(t *testing.T) {
 	db := pgtest.New(t)
 	conn := connect(t, db.URL)
-	exec(t, conn, "create role latecomer")
-	t.Cleanup(func() { _, _ = conn.Exec(context.Background(), "drop owned by latecomer; drop role latecomer") })
-	run := startCache(t, schema.CacheConfig{URL: db.URLAs("latecomer"), Listen: true})
+	role := db.QueryString(t, "select 'latecomer_' || current_database()") // roles are of all databases
+	exec(t, conn, "create role "+role)
+	t.Cleanup(func() { _, _ = conn.Exec(context.Background(), "drop role "+role) })
+	run := startCache(t, schema.CacheConfig{URL: db.URLAs(role), Listen: true})
 	wait(t, run.failed)
 	if s := run.Status(); s.Loaded || s.Listening || s.LastError == nil || run.Snapshot() != nil {
 		t.Errorf("before the role can log in: %+v", s)
 	}
-	exec(t, conn, "alter role latecomer login")
+	exec(t, conn, "alter role "+role+" login")
 	wait(t, run.loads)
 }
 

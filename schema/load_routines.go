@@ -79,7 +79,7 @@ func (l *loader) readRoutines() error {
 func (r *routineRow) inputs() []int {
 	var positions []int
 	for i := range r.argumentTypes {
-		if r.argumentModes == nil || strings.Contains("ibv", r.argumentModes[i]) {
+		if r.argumentModes == nil || strings.ContainsAny(r.argumentModes[i], "ibv") {
 			positions = append(positions, i)
 		}
 	}
@@ -101,7 +101,7 @@ func (r *routineRow) isCallable() bool {
 
 func (l *loader) routine(row *routineRow) *Routine {
 	result := l.types[row.result]
-	isRecord := slices.ContainsFunc(row.argumentModes, func(mode string) bool { return strings.Contains("tbo", mode) })
+	isRecord := slices.ContainsFunc(row.argumentModes, func(mode string) bool { return strings.ContainsAny(mode, "tbo") })
 	composite := result.isComposite || isRecord
 	r := &Routine{
 		Ident: Ident{Schema: l.namespaces[row.namespace], Name: row.name}, Description: row.description,

@@ -63,17 +63,18 @@ func loadFeatures(t testing.TB) *schema.Snapshot {
 
 func TestLoadGolden(t *testing.T) {
 	t.Parallel()
+	shop := schema.LoadOptions{Schemas: []string{"shop", "odd"}, HoistedTxSettings: hoisted}
 	tests := map[string]struct {
 		fixture string
 		opts    schema.LoadOptions
 	}{
-		"features": {"testdata/features.sql", featuresOptions},
-		"shop":     {"../testdata/fixture.sql", schema.LoadOptions{Schemas: []string{"shop", "odd"}, HoistedTxSettings: hoisted}},
+		"features": {readFile(t, "testdata/features.sql"), featuresOptions},
+		"shop":     {pgtest.Fixture(t, "fixture.sql"), shop},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			snapshot := load(t, pgtest.New(t, readFile(t, test.fixture)), test.opts)
+			snapshot := load(t, pgtest.New(t, test.fixture), test.opts)
 			var out bytes.Buffer
 			encoder := json.NewEncoder(&out)
 			encoder.SetEscapeHTML(false)
