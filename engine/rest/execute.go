@@ -56,7 +56,7 @@ func (x *exchange) serve(ctx context.Context, req *request.Request) (*render.Res
 		defer x.timing.stage("response")()
 		return render.SchemaInfo(), nil
 	case request.ReadSchema:
-		return x.describe(ctx, req)
+		return x.describe(ctx, req, p)
 	}
 	return x.execute(ctx, req, p, q)
 }

@@ -22,6 +22,7 @@ func shopServer(t *testing.T, change func(*rest.Config)) http.Handler {
 	t.Helper()
 	return serve(t, pgtest.New(t, pgtest.Fixture(t, "fixture.sql")), func(cfg *rest.Config) {
 		cfg.Schemas = []string{"shop", "odd"}
+		cfg.ServerHost, cfg.ServerPort = "127.0.0.1", 53201
 		if change != nil {
 			change(cfg)
 		}
