@@ -139,7 +139,8 @@ func nameField(f *SelectField, spread bool) {
 	}
 }
 
-// resolveOrder finds the field of an order term. A json column becomes jsonb, because json has no ordering.
+// resolveOrder finds the field of an order term. What is taken out of a json column as
+// json becomes jsonb, because json has no ordering.
 func (b *builder) resolveOrder(table *schema.Table, t *request.OrderTerm) OrderTerm {
 	term := OrderTerm{Relation: t.Relation, Direction: t.Direction, Nulls: t.Nulls}
 	if t.Relation != "" {
@@ -148,7 +149,9 @@ func (b *builder) resolveOrder(table *schema.Table, t *request.OrderTerm) OrderT
 		return term
 	}
 	term.Field = b.resolveField(table, t.Field)
-	term.Field.ToJSON = term.Field.ToJSON || term.Field.Type == "json"
+	if last := len(term.Field.Path) - 1; last >= 0 && !term.Field.Path[last].AsText && term.Field.Type == "json" {
+		term.Field.ToJSON = true
+	}
 	return term
 }
 

@@ -55,13 +55,24 @@ func PreRequest(function schema.Ident) Statement {
 
 // mainStatement wraps the rows of the answer into the one row that carries everything.
 func mainStatement(p *plan.Plan) sq.Sqlizer {
-	s := sq.Select().Column(sql(total(p)).sql(" AS total_result_set")).
-		Column(sql(page(p)).sql(" AS page_total")).
-		Column(new(fragment).body(p).sql(" AS body")).
-		Column(sql(setting("response.headers")).sql(" AS response_headers")).
-		Column(sql(setting("response.status")).sql(" AS response_status")).
-		Column(sql(inserted(p)).sql(" AS response_inserted")).
-		Column(location(p).sql(" AS header"))
+	columns := [Columns]*fragment{
+		ColumnTotal:    sql(total(p)).sql(" AS total_result_set"),
+		ColumnPage:     sql(page(p)).sql(" AS page_total"),
+		ColumnBody:     new(fragment).body(p).sql(" AS body"),
+		ColumnHeaders:  sql(setting("response.headers")).sql(" AS response_headers"),
+		ColumnStatus:   sql(setting("response.status")).sql(" AS response_status"),
+		ColumnInserted: sql(inserted(p)).sql(" AS response_inserted"),
+		ColumnLocation: location(p).sql(" AS header"),
+	}
+	order := []int{ColumnTotal, ColumnPage, ColumnBody, ColumnHeaders, ColumnStatus, ColumnInserted, ColumnLocation}
+	if p.Mutation != nil && p.Media.Plan != nil {
+		// Clients read execution plans by position, and PostgREST has a write's location before its body.
+		order = []int{ColumnTotal, ColumnPage, ColumnLocation, ColumnBody, ColumnHeaders, ColumnStatus, ColumnInserted}
+	}
+	s := sq.Select()
+	for _, i := range order {
+		s = s.Column(columns[i])
+	}
 	with, rows := sources(p)
 	return from(s.PrefixExpr(with), sql("(").add(rows).sql(") ").sql(rowsName))
 }

@@ -156,19 +156,23 @@ func recordSelect(fields []plan.Field, body plan.JSONBody, fillDefaults bool) sq
 	return from(sq.Select().Column(columns), source.sql(")"))
 }
 
-// records is the function that expands a body into records. With defaults, every object is laid over one that holds them.
+// records is what expands a body into records. With defaults, every object is first laid over one that holds them.
 func records(fields []plan.Field, body plan.JSONBody, fillDefaults bool) *fragment {
-	switch {
-	case !fillDefaults && body.IsObject:
-		return sql("json_to_record(").param(body.Value).sql("::json)")
-	case !fillDefaults:
-		return sql("json_to_recordset(").param(body.Value).sql("::json)")
-	case body.IsObject:
-		return sql("jsonb_to_record(").add(defaults(fields)).sql(" || ").param(body.Value).sql("::jsonb)")
-	default:
-		return sql("jsonb_to_recordset((SELECT jsonb_agg(").add(defaults(fields)).
-			sql(" || elem) FROM jsonb_array_elements(").param(body.Value).sql("::jsonb) elem))")
+	function := "to_recordset"
+	if body.IsObject {
+		function = "to_record"
 	}
+	if !fillDefaults {
+		return sql("json_" + function + "(").param(body.Value).sql("::json)")
+	}
+	f := sql("(SELECT ")
+	if body.IsObject {
+		f.add(defaults(fields)).sql(" || ").param(body.Value).sql("::jsonb AS val")
+	} else {
+		f.sql("jsonb_agg(").add(defaults(fields)).sql(" || elem) AS val FROM jsonb_array_elements(").
+			param(body.Value).sql("::jsonb) elem")
+	}
+	return f.sql(") pgrst_filled, LATERAL jsonb_" + function + "(pgrst_filled.val)")
 }
 
 func defaults(fields []plan.Field) *fragment {
