@@ -8,7 +8,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"nexus/engine/db"
 	"nexus/engine/rest"
@@ -23,7 +27,9 @@ const tokenCacheEntries = 1000
 type backend struct {
 	info Info
 	rest http.Handler
-	pool *db.Pool
+	// config is replaced as a whole when settings in the database change.
+	config atomic.Pointer[rest.Config]
+	pool   *db.Pool
 	// reloadError tells why the newest schema could not be read, or nil.
 	reloadError func() error
 	// closers undo the start, last first.
@@ -86,13 +92,15 @@ func (s *Server) openRest(ctx context.Context, b *backend, requestURL, secret st
 		return err
 	}
 	b.onClose(func() error { verifier.Close(); return nil })
-	cfg := s.restConfig(b.info)
-	cache, err := s.openCache(ctx, b, requestURL, cfg)
+	if err := s.configureRest(ctx, b, requestURL); err != nil {
+		return err
+	}
+	cache, err := s.openCache(ctx, b, requestURL)
 	if err != nil {
 		return err
 	}
 	b.rest = rest.New(rest.Options{
-		Config: func() *rest.Config { return cfg }, Snapshot: cache.Snapshot,
+		Config: b.config.Load, Snapshot: cache.Snapshot,
 		Verifier: func() *rls.Verifier { return verifier }, DB: pool, Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
 		Authenticated: setRole,
 	})
@@ -117,32 +125,33 @@ func closePool(pool *db.Pool) error {
 	}
 }
 
-// openCache reads the schema and keeps it fresh until the backend closes. It fails if the first reading does.
-func (s *Server) openCache(ctx context.Context, b *backend, requestURL string, cfg *rest.Config) (*schema.Cache, error) {
+// openCache reads the schema and keeps it fresh until the backend closes. It returns after the first reading; what fails
+// before, such as for a schema that is still to be made, is logged and tried again.
+func (s *Server) openCache(ctx context.Context, b *backend, requestURL string) (*schema.Cache, error) {
 	// The catalog cannot be read with a schema that is not there, but search_path can name one.
-	extra, err := existing(ctx, requestURL, cfg.ExtraSearchPath)
+	extra, err := existing(ctx, requestURL, s.cfg.ExtraSearchPath)
 	if err != nil {
 		return nil, err
 	}
-	first := make(chan error, 1)
-	report := func(err error) {
-		select {
-		case first <- err:
-		default: // not the first
-		}
-	}
+	loaded := make(chan struct{})
+	var once sync.Once
 	cache := schema.NewCache(schema.CacheConfig{
 		URL: requestURL, Listen: true, Logger: s.log,
 		LoadOptions: func() schema.LoadOptions {
+			cfg := b.config.Load()
 			return schema.LoadOptions{
 				Schemas: cfg.Schemas, ExtraSearchPath: extra, HoistedTxSettings: cfg.HoistedTxSettings,
 			}
 		},
 		OnLoad: func(*schema.Snapshot, time.Duration) {
 			b.pool.Forget()
-			report(nil)
+			once.Do(func() { close(loaded) })
 		},
-		OnLoadError: report,
+		OnReloadConfig: func() {
+			if err := s.configureRest(ctx, b, requestURL); err != nil {
+				s.log.Error("the settings of roles were not reloaded", "error", err)
+			}
+		},
 	})
 	b.reloadError = func() error { return cache.Status().LastError }
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -153,17 +162,15 @@ func (s *Server) openCache(ctx context.Context, b *backend, requestURL string, c
 		return <-done
 	})
 	select {
-	case err := <-first:
-		if err != nil {
-			return nil, fmt.Errorf("read the schema: %w", err)
-		}
+	case <-loaded:
 		return cache, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 }
 
-func (s *Server) restConfig(info Info) *rest.Config {
+// configureRest makes the configuration of rest/v1 from ours and from what the database says about roles.
+func (s *Server) configureRest(ctx context.Context, b *backend, requestURL string) error {
 	cfg := rest.DefaultConfig()
 	cfg.Schemas, cfg.ExtraSearchPath, cfg.AnonRole, cfg.BasePath = s.cfg.Schemas, s.cfg.ExtraSearchPath, anonRole, restPath
 	if s.cfg.MaxRows > 0 {
@@ -172,8 +179,17 @@ func (s *Server) restConfig(info Info) *rest.Config {
 	cfg.AggregatesEnabled, cfg.PlanEnabled, cfg.PreparedStatements = s.cfg.Aggregates, s.cfg.Plan, s.cfg.Prepared
 	cfg.ServerTimingEnabled, cfg.ServerTraceHeader = s.cfg.ServerTiming, s.cfg.TraceHeader
 	cfg.CORSAllowedOrigins = s.cfg.CORSOrigins
-	cfg.OpenAPIMode, cfg.OpenAPIServerProxyURI = rest.OpenAPIMode(s.cfg.OpenAPIMode), info.URL+restPath
-	return &cfg
+	cfg.OpenAPIMode, cfg.OpenAPIServerProxyURI = rest.OpenAPIMode(s.cfg.OpenAPIMode), b.info.URL+restPath
+	conn, err := pgx.Connect(ctx, requestURL)
+	if err != nil {
+		return fmt.Errorf("read the settings of roles: %w", err)
+	}
+	defer closeConn(ctx, conn)
+	if cfg.RoleSettings, err = rest.LoadRoleSettings(ctx, conn); err != nil {
+		return err
+	}
+	b.config.Store(&cfg)
+	return nil
 }
 
 // publishURL leaves the server's URL in the data directory while it runs.
