@@ -200,8 +200,8 @@ func TestCacheWaitsForServer(t *testing.T) {
 	exec(t, conn, "create role "+role)
 	t.Cleanup(func() { _, _ = conn.Exec(context.Background(), "drop role "+role) })
 	run := startCache(t, schema.CacheConfig{URL: db.URLAs(role), Listen: true})
-	wait(t, run.failed)
-	if s := run.Status(); s.Loaded || s.Listening || s.LastError == nil || run.Snapshot() != nil {
+	err := wait(t, run.failed)
+	if s := run.Status(); !errors.Is(s.LastError, err) || s.Loaded || s.Listening || run.Snapshot() != nil {
 		t.Errorf("before the role can log in: %+v", s)
 	}
 	exec(t, conn, "alter role "+role+" login")

@@ -49,8 +49,8 @@ type Relationship struct {
 	// Junction is set for ManyToMany.
 	Junction *Junction
 
-	// Function, TableAlias and ToOne are set for Computed: the function's name, the type name its parameter has (so the
-	// row can be passed), and whether it returns at most one row.
+	// Function, TableAlias and ToOne are set for Computed: the function's name, the row type that its parameter has, which
+	// is Table's, and whether it returns at most one row.
 	Function   Ident
 	TableAlias Ident
 	ToOne      bool
@@ -68,7 +68,8 @@ func (r *Relationship) IsToOne() bool {
 	}
 }
 
-// RelationshipKey finds the relationships of a table towards a schema.
+// RelationshipKey finds the relationships of a table towards a schema: that of the foreign table, or for computed
+// relationships that of the function, because requests name the function.
 type RelationshipKey struct {
 	Table         Ident
 	ForeignSchema string

@@ -12,7 +12,8 @@ const (
 
 // ReturnType says what a function returns.
 type ReturnType struct {
-	// Type is the return type; for RETURNS TABLE or several OUT parameters it is pg_catalog.record.
+	// Type is the return type, domains resolved; for RETURNS TABLE or several OUT parameters it is pg_catalog.record, for
+	// a single one the type of that.
 	Type Ident
 	// SetOf is true of RETURNS SETOF and RETURNS TABLE.
 	SetOf bool
@@ -48,7 +49,7 @@ type Routine struct {
 	Return      ReturnType
 	Volatility  Volatility
 	HasVariadic bool
-	// IsolationLevel is the function's own default_transaction_isolation setting, "" for none.
+	// IsolationLevel is the function's own default_transaction_isolation setting in lower case, "" for none.
 	IsolationLevel string
 	// Settings are the function's settings that the configuration hoists to the transaction.
 	Settings []Setting
