@@ -31,7 +31,7 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"GET /secrets?select=orders(id)", all, 400,
-			`{"code":"PGRST200","details":"Searched for a foreign key relationship between 'secrets' and 'orders' in the schema 'shop', but no matches were found.","hint":"Perhaps you meant 'shipments' instead of 'secrets'.","message":"Could not find a relationship between 'secrets' and 'orders' in the schema cache"}`,
+			`{"code":"PGRST200","details":"Searched for a foreign key relationship between 'secrets' and 'orders' in the schema 'shop', but no matches were found.","hint":null,"message":"Could not find a relationship between 'secrets' and 'orders' in the schema cache"}`,
 		},
 		{
 			"GET /orders?select=addresses(id)", all, 300,

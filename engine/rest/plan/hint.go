@@ -32,6 +32,8 @@ func relationshipHint(snap *schema.Snapshot, schemaName, parent, child string) a
 		for _, r := range relationships {
 			names = append(names, r.ForeignTable.Name)
 		}
+	} else if snap.Table(key.Table) != nil {
+		return nil // a relation that exists was not mistyped
 	} else {
 		wrong = parent
 		for other := range snap.Relationships {
