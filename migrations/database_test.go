@@ -74,9 +74,11 @@ func newDatabase(t *testing.T) string {
 // alone gives a test that goes down a server without our roles, and leaves it so. Such a test is not parallel to others.
 func alone(t *testing.T) {
 	t.Helper()
-	t.Cleanup(func() {
+	drop := func() {
 		execDetached(t, "drop role if exists anon, authenticated, service_role, authenticator, supabase_auth_admin")
-	})
+	}
+	drop()
+	t.Cleanup(drop)
 }
 
 // execDetached runs a statement after the end of the test's context.
