@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -23,8 +24,23 @@ import (
 // exposed are the schemas of the fixtures.
 var exposed = []string{"shop", "odd", "extra"}
 
-// loadSnapshot reads the shop and the fixture of the statements' tests.
+var (
+	readOnce sync.Once
+	snapshot *schema.Snapshot
+)
+
+// loadSnapshot returns what is in the shop and in the fixture of the statements' tests. It is read once, because a snapshot
+// never changes.
 func loadSnapshot(tb testing.TB) *schema.Snapshot {
+	tb.Helper()
+	readOnce.Do(func() { snapshot = readSnapshot(tb) })
+	if snapshot == nil {
+		tb.Fatal("the snapshot could not be read")
+	}
+	return snapshot
+}
+
+func readSnapshot(tb testing.TB) *schema.Snapshot {
 	tb.Helper()
 	extra, err := os.ReadFile(filepath.Join("..", "query", "testdata", "extra.sql"))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"nexus/schema"
 )
 
-// findRoutine picks the overload that takes the arguments of these names; if there is none, one whose single unnamed
-// parameter takes the whole body.
+// findRoutine picks the overload that takes the arguments of these names; if there is none, one whose only parameter is
+// of the body's type.
 func (b *builder) findRoutine(keys []string) (*schema.Routine, *apierr.Error) {
 	overloads := b.snap.Routines[b.req.Target]
 	var named, unnamed []*schema.Routine
@@ -52,7 +52,8 @@ func (b *builder) takes(r *schema.Routine, keys []string) bool {
 	return true
 }
 
-// takesBody reports whether the function's only parameter is an unnamed one of the body's type.
+// takesBody reports whether the function's only parameter is of the body's type. As in PostgREST it may have a name, and
+// then PostgreSQL gets to say that its argument is missing.
 func (b *builder) takesBody(r *schema.Routine) bool {
 	if b.isSafe() || len(r.Params) != 1 {
 		return false

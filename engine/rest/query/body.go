@@ -2,6 +2,7 @@ package query
 
 import (
 	"nexus/engine/rest/plan"
+	"nexus/schema"
 )
 
 // rowsName is what the rows of the answer are called where they become its body.
@@ -76,7 +77,7 @@ func (f *fragment) customBody(p *plan.Plan) *fragment {
 	switch {
 	case isScalar(p):
 		f.sql(".pgrst_scalar")
-	case p.Body.Target != anyElement:
+	case p.Body.Target != schema.AnyElement:
 		f.sql("::").ident(p.Body.Target)
 	}
 	return f.sql(")")

@@ -7,10 +7,8 @@ import (
 	"nexus/schema"
 )
 
-var (
-	anyElement = schema.AnyElement
-	callRows   = schema.Ident{Name: "pgrst_call"}
-)
+// callRows names what a function returned.
+var callRows = schema.Ident{Name: "pgrst_call"}
 
 // call builds the SELECT from a function; its result are the rows or values that the function returns.
 func call(c *plan.Call) sq.SelectBuilder {

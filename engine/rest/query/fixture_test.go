@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -40,7 +41,22 @@ func connect(tb testing.TB) *pgx.Conn {
 	return conn
 }
 
-func loadSnapshot(tb testing.TB, conn *pgx.Conn) *schema.Snapshot {
+var (
+	readOnce sync.Once
+	snapshot *schema.Snapshot
+)
+
+// loadSnapshot returns what is in the fixtures. It is read once, because a snapshot never changes.
+func loadSnapshot(tb testing.TB) *schema.Snapshot {
+	tb.Helper()
+	readOnce.Do(func() { snapshot = readSnapshot(tb, connect(tb)) })
+	if snapshot == nil {
+		tb.Fatal("the snapshot could not be read")
+	}
+	return snapshot
+}
+
+func readSnapshot(tb testing.TB, conn *pgx.Conn) *schema.Snapshot {
 	tb.Helper()
 	snap, err := schema.Load(tb.Context(), conn, schema.LoadOptions{
 		Schemas: exposed, ExtraSearchPath: []string{"public"},

@@ -27,7 +27,7 @@ func FuzzStatements(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], "return=representation,count=estimated,resolution=merge-duplicates")
 	}
-	snap := loadSnapshot(f, connect(f))
+	snap := loadSnapshot(f)
 	cache := query.NewCache(1000)
 	f.Fuzz(func(t *testing.T, method, target, body, prefer string) {
 		path, raw, _ := strings.Cut(target, "?")

@@ -26,7 +26,7 @@ const separator = "\n----\n"
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
-	snap := loadSnapshot(t, conn)
+	snap := loadSnapshot(t)
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d golden files, error %v", len(files), err)

@@ -135,12 +135,12 @@ func samplePlans() map[string]func() *plan.Plan {
 			}
 		},
 		"custom body": func() *plan.Plan {
-			return &plan.Plan{Read: sampleNode(), Body: plan.Body{
+			return &plan.Plan{Read: smallNode(), Body: plan.Body{
 				Kind: plan.BodyCustom, Function: schema.Ident{Schema: "s", Name: "f"}, Target: schema.Ident{Schema: "s", Name: "t"},
 			}}
 		},
 		"execution plan": func() *plan.Plan {
-			return &plan.Plan{Read: sampleNode(), Media: request.MediaType{Plan: &request.PlanOptions{JSON: true}}}
+			return &plan.Plan{Read: smallNode(), Media: request.MediaType{Plan: &request.PlanOptions{JSON: true}}}
 		},
 		"insert":    func() *plan.Plan { return sampleWrite(plan.Insert) },
 		"put":       func() *plan.Plan { return sampleWrite(plan.Put) },
@@ -150,6 +150,11 @@ func samplePlans() map[string]func() *plan.Plan {
 		"JSON call": func() *plan.Plan { return sampleCall(plan.CallJSON) },
 		"body call": func() *plan.Plan { return sampleCall(plan.CallBody) },
 	}
+}
+
+// smallNode is for plans whose rows are not what they are about.
+func smallNode() *plan.Node {
+	return &plan.Node{From: schema.Ident{Name: "t"}, Select: []plan.SelectField{{Field: plan.Field{Name: "a"}}}}
 }
 
 func sampleNode() *plan.Node {
@@ -193,7 +198,7 @@ func embedNode(kind plan.EmbedKind, r *schema.Relationship) *plan.Node {
 func sampleWrite(kind plan.MutationKind) *plan.Plan {
 	fields := []plan.Field{{Name: "a", Type: "int", Default: "1"}, {Name: "b", Type: "json", Transform: "tr"}}
 	return &plan.Plan{
-		Read: sampleNode(), Body: plan.Body{Kind: plan.BodyObject}, Location: true, CountInserted: true,
+		Read: smallNode(), Body: plan.Body{Kind: plan.BodyObject}, Location: true, CountInserted: true,
 		Mutation: &plan.Mutation{
 			Kind: kind, Into: schema.Ident{Schema: "s", Name: "t"}, Columns: fields, Body: plan.JSONBody{Value: 1}, FillDefaults: true,
 			Conflict: plan.ConflictMerge, ConflictColumns: []string{"a"}, Returning: []string{"a", "b"}, KeyColumns: []string{"a"},
@@ -204,7 +209,7 @@ func sampleWrite(kind plan.MutationKind) *plan.Plan {
 
 func sampleCall(kind plan.CallKind) *plan.Plan {
 	return &plan.Plan{
-		Read: sampleNode(), Body: plan.Body{Kind: plan.BodyArray}, Routine: &schema.Routine{Return: schema.ReturnType{SetOf: true}},
+		Read: smallNode(), Body: plan.Body{Kind: plan.BodyArray}, Routine: &schema.Routine{Return: schema.ReturnType{SetOf: true}},
 		Call: &plan.Call{
 			Function: schema.Ident{Schema: "s", Name: "f"}, Kind: kind, Returning: []string{"a"}, Body: plan.JSONBody{Value: 1},
 			Arguments: []plan.Argument{{Name: "a", Type: "int", Value: 2}, {Name: "v", Type: "int[]", Variadic: true, Value: 3}},

@@ -19,7 +19,7 @@ import (
 // TestTextDependsOnShapeOnly builds requests that differ in their values, which must not show in the text.
 func TestTextDependsOnShapeOnly(t *testing.T) {
 	t.Parallel()
-	snap := loadSnapshot(t, connect(t))
+	snap := loadSnapshot(t)
 	cache := query.NewCache(16)
 	for _, pair := range [][2]string{
 		{"GET /customers?id=eq.1&limit=5&offset=2", "GET /customers?id=eq.234&limit=50&offset=0"},
@@ -70,7 +70,7 @@ func build(t *testing.T, snap *schema.Snapshot, cache *query.Cache, text string)
 // TestCacheIsSafe builds from several goroutines; the race detector watches.
 func TestCacheIsSafe(t *testing.T) {
 	t.Parallel()
-	snap := loadSnapshot(t, connect(t))
+	snap := loadSnapshot(t)
 	cache := query.NewCache(4)
 	var wait sync.WaitGroup
 	for g := range 8 {
@@ -98,8 +98,7 @@ var quoted = regexp.MustCompile(`"(?:[^"]|"")*"|E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'
 // them, and values must not be in the text at all.
 func TestInjection(t *testing.T) {
 	t.Parallel()
-	conn := connect(t)
-	snap := loadSnapshot(t, conn)
+	snap := loadSnapshot(t)
 	name := url.QueryEscape(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(hostile) + `"`)
 	value := url.QueryEscape(hostile)
 	inner := url.QueryEscape(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(hostile) + `"`)
@@ -166,7 +165,7 @@ func checkInjection(t *testing.T, snap *schema.Snapshot, input request.Input) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	snap := loadSnapshot(b, connect(b))
+	snap := loadSnapshot(b)
 	cache := query.NewCache(64)
 	for name, text := range map[string]string{
 		"row":   "GET /customers?id=eq.1",
