@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"nexus/engine/rest"
 )
@@ -95,75 +99,64 @@ func DefaultConfig() Config {
 	}
 }
 
-// minSecretBytes is the least that HS256 is safe with (RFC 7518, section 3.2).
-const minSecretBytes = 32
+const (
+	// minSecretBytes is the least that HS256 is safe with (RFC 7518, section 3.2).
+	minSecretBytes = 32
+	// minHeaderBytes leaves room for a token.
+	minHeaderBytes = 1024
+)
 
 // Validate reports everything that is wrong, by the names of the options.
 func (c *Config) Validate() error {
-	var errs []error
-	wrong := func(option, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s", option, fmt.Sprintf(format, args...)))
-	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		wrong("listen", "%v; want host:port, such as 127.0.0.1:8000", err)
-	}
-	if c.PublicURL != "" && !isWebURL(c.PublicURL) {
-		wrong("public-url", "want an http or https URL")
-	}
-	if c.DataDir == "" {
-		wrong("data-dir", "must not be empty")
-	}
-	if c.DatabaseURL == "" && c.AuthenticatorPassword != "" {
-		wrong("authenticator-password", "is only of use with db-url")
-	}
-	if len(c.Schemas) == 0 || hasEmpty(c.Schemas) {
-		wrong("schemas", "name at least one schema, and no empty ones")
-	}
-	if hasEmpty(c.ExtraSearchPath) {
-		wrong("extra-search-path", "must not hold empty names")
-	}
-	if c.MaxRows < 0 {
-		wrong("max-rows", "must not be negative")
-	}
-	switch rest.OpenAPIMode(c.OpenAPIMode) {
-	case rest.OpenAPIFollowPrivileges, rest.OpenAPIIgnorePrivileges, rest.OpenAPIDisabled:
-	default:
-		wrong("openapi-mode", "want follow-privileges, ignore-privileges or disabled, not %q", c.OpenAPIMode)
-	}
-	if c.PoolSize < 1 {
-		wrong("db-pool", "must be at least 1")
-	}
-	if c.PoolTimeout <= 0 {
-		wrong("db-pool-timeout", "must be positive")
-	}
-	if c.JWKSURL != "" && !isWebURL(c.JWKSURL) {
-		wrong("jwks-url", "want an http or https URL")
-	}
-	if n := len(c.JWTSecret); n > 0 && n < minSecretBytes {
-		wrong("jwt-secret", "has %d bytes, must have at least %d", n, minSecretBytes)
-	}
-	if c.MaxBodyBytes < 1 {
-		wrong("max-body-bytes", "must be positive")
-	}
-	if c.MaxHeaderBytes < 1024 {
-		wrong("max-header-bytes", "must be at least 1024")
-	}
-	if c.RequestTimeout < 0 {
-		wrong("request-timeout", "must not be negative")
-	}
-	if c.LogFormat != LogText && c.LogFormat != LogJSON {
-		wrong("log-format", "want text or json, not %q", c.LogFormat)
-	}
-	return errors.Join(errs...)
+	var p problems
+	_, _, err := net.SplitHostPort(c.Listen)
+	p.add(err != nil, "listen: want host:port, such as 127.0.0.1:8000, not %q", c.Listen)
+	p.add(c.PublicURL != "" && !isWebURL(c.PublicURL), "public-url: want an http or https URL")
+	p.add(c.DataDir == "", "data-dir: must not be empty")
+	p.add(c.LogFormat != LogText && c.LogFormat != LogJSON, "log-format: want text or json, not %q", c.LogFormat)
+	c.validateDatabase(&p)
+	c.validateTokens(&p)
+	c.validateRequests(&p)
+	return errors.Join(p...)
 }
 
-func hasEmpty(names []string) bool {
-	for _, name := range names {
-		if name == "" {
-			return true
-		}
+func (c *Config) validateDatabase(p *problems) {
+	password := c.AuthenticatorPassword
+	p.add(password != "" && c.DatabaseURL == "", "authenticator-password: is only of use with db-url")
+	p.add(!isASCII(password), "authenticator-password: must be ASCII")
+	p.add(len(c.Schemas) == 0 || slices.Contains(c.Schemas, ""), "schemas: name at least one schema, and no empty ones")
+	p.add(slices.Contains(c.ExtraSearchPath, ""), "extra-search-path: must not hold empty names")
+	p.add(c.PoolSize < 1 || c.PoolSize > math.MaxInt32, "db-pool: must be at least 1")
+	p.add(c.PoolTimeout <= 0, "db-pool-timeout: must be positive")
+}
+
+func (c *Config) validateTokens(p *problems) {
+	p.add(c.JWKSURL != "" && !isWebURL(c.JWKSURL), "jwks-url: want an http or https URL")
+	n := len(c.JWTSecret)
+	p.add(n > 0 && n < minSecretBytes && !isJWK(c.JWTSecret), "jwt-secret: has %d bytes, must have at least %d", n, minSecretBytes)
+}
+
+func (c *Config) validateRequests(p *problems) {
+	p.add(c.MaxRows < 0, "max-rows: must not be negative")
+	modes := []rest.OpenAPIMode{rest.OpenAPIFollowPrivileges, rest.OpenAPIIgnorePrivileges, rest.OpenAPIDisabled}
+	p.add(!slices.Contains(modes, rest.OpenAPIMode(c.OpenAPIMode)),
+		"openapi-mode: want follow-privileges, ignore-privileges or disabled, not %q", c.OpenAPIMode)
+	p.add(c.MaxBodyBytes < 1, "max-body-bytes: must be positive")
+	p.add(c.MaxHeaderBytes < minHeaderBytes, "max-header-bytes: must be at least %d", minHeaderBytes)
+	p.add(c.RequestTimeout < 0, "request-timeout: must not be negative")
+}
+
+// problems collects what is wrong.
+type problems []error
+
+func (p *problems) add(wrong bool, format string, args ...any) {
+	if wrong {
+		*p = append(*p, fmt.Errorf(format, args...))
 	}
-	return false
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 func isWebURL(text string) bool {

@@ -64,6 +64,9 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
+// passing are the SQLSTATEs of a server that refuses connections only for now: it stops, starts or is full.
+var passing = []string{"57P01", "57P02", "57P03", "53300"}
+
 // awaitDatabase waits for a database that is down or starts as we do. It fails when the database answers but refuses us.
 func (s *Server) awaitDatabase(ctx context.Context, url string) error {
 	if _, err := pgx.ParseConfig(url); err != nil {
@@ -76,7 +79,7 @@ func (s *Server) awaitDatabase(ctx context.Context, url string) error {
 			return nil
 		}
 		var refused *pgconn.PgError
-		if errors.As(err, &refused) && !isPassing(refused) {
+		if errors.As(err, &refused) && !hasCode(err, passing...) {
 			return fmt.Errorf("connect to the database: %w", err)
 		}
 		s.log.Warn("the database cannot be reached, trying again", "error", err, "in", wait)
@@ -86,11 +89,6 @@ func (s *Server) awaitDatabase(ctx context.Context, url string) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// isPassing reports whether a server refuses connections only for now: it starts, stops or is full.
-func isPassing(err *pgconn.PgError) bool {
-	return err.Code == "57P03" || err.Code == "57P01" || err.Code == "57P02" || err.Code == "53300"
 }
 
 // existing returns those of the schemas that the database has.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func (l login) open(ctx context.Context) (string, error) {
 	if err == nil {
 		return target, nil
 	}
-	if !isRefused(err) {
+	if !hasCode(err, "28P01", "28000") {
 		return "", fmt.Errorf("log in as %s: %w", authenticator, err)
 	}
 	claimed, err := l.claim(ctx)
@@ -84,14 +85,20 @@ func (l login) claim(ctx context.Context) (bool, error) {
 		_, err = tx.Exec(ctx, "alter role "+authenticator+" with login password "+schema.QuoteLiteral(verifier))
 		return err
 	})
-	if errors.Is(err, errNotOurs) {
-		return false, nil
+	if errors.Is(err, errNotOurs) || hasCode(err, "42501", "3F000", "42P01") {
+		return false, nil // nor is it if we lack the right, or the migrations never ran
 	}
 	return err == nil, err
 }
 
 // errNotOurs ends claim's transaction without a change.
 var errNotOurs = errors.New("the password is not ours")
+
+// hasCode reports whether the error is PostgreSQL's, with one of the SQLSTATEs.
+func hasCode(err error, codes ...string) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && slices.Contains(codes, pgErr.Code)
+}
 
 func tryLogin(ctx context.Context, target string) error {
 	conn, err := pgx.Connect(ctx, target)
@@ -107,12 +114,6 @@ func closeConn(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)
-}
-
-// isRefused reports whether PostgreSQL did not accept the password.
-func isRefused(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && (pgErr.Code == "28P01" || pgErr.Code == "28000")
 }
 
 // withUser returns a connection string with another user and password: the same database in the same form.

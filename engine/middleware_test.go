@@ -239,3 +239,9 @@ func TestLogWithoutRequest(t *testing.T) {
 		t.Errorf("a line of no request has an id: %s", out)
 	}
 }
+
+func newRecorder(h http.Handler, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}

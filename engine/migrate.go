@@ -86,6 +86,9 @@ func migrate(ctx context.Context, ownerURL string, what Migration, log *slog.Log
 		return nil, err
 	}
 	if err := apply(ctx, provider, what, log); err != nil {
+		if hasCode(err, "42501") {
+			err = fmt.Errorf("%w; run nexus migrate once as a superuser, and nexus serve with --migrate=false", err)
+		}
 		return nil, fmt.Errorf("core migrations: %w", err)
 	}
 	return status(ctx, provider)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -133,7 +134,7 @@ func (s *Server) drain(web *http.Server, cancelRequests context.CancelFunc) {
 // baseURL is where clients reach a server that listens on addr.
 func baseURL(cfg *Config, addr string) string {
 	if cfg.PublicURL != "" {
-		return cfg.PublicURL
+		return strings.TrimRight(cfg.PublicURL, "/")
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -171,7 +171,7 @@ func TestConfigErrors(t *testing.T) {
 		{"listen", "", nil, []string{"--listen", "8000"}, "listen: "},
 		{"schemas", "", nil, []string{"--schemas", ""}, "schemas: "},
 		{"short secret", "", nil, []string{"--jwt-secret", "short"}, "jwt-secret: has 5 bytes"},
-		{"two at once", "", nil, []string{"--db-pool", "0", "--max-rows", "-1"}, "max-rows: must not be negative\ndb-pool: must be at least 1"},
+		{"two at once", "", nil, []string{"--db-pool", "0", "--max-rows", "-1"}, "db-pool: must be at least 1\nmax-rows: must not be negative"},
 		{"log format", "", nil, []string{"--log-format", "xml"}, "log-format: "},
 		{"openapi mode", "", nil, []string{"--openapi-mode", "on"}, "openapi-mode: "},
 		{"public url", "", nil, []string{"--public-url", "example.org"}, "public-url: "},
