@@ -39,7 +39,7 @@ func (x *exchange) serve(ctx context.Context, req *request.Request) (*render.Res
 	p, err := plan.Build(x.planOptions(), x.snap, req)
 	var q *query.Query
 	if err == nil && p.Read != nil && req.Action != request.RoutineInfo {
-		q, err = query.Build(p)
+		q, err = x.h.queries.Build(p)
 	}
 	stop()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"nexus/engine/apierr"
 	"nexus/engine/db"
+	"nexus/engine/rest/query"
 	"nexus/engine/rest/render"
 	"nexus/engine/rest/request"
 	"nexus/rls"
@@ -37,9 +38,13 @@ type Options struct {
 	Authenticated func(ctx context.Context, role string)
 }
 
+// shapes is how many shapes of requests a Handler remembers the SQL of.
+const shapes = 2048
+
 // Handler serves rest/v1.
 type Handler struct {
-	opts Options
+	opts    Options
+	queries *query.Cache
 }
 
 // New makes a handler. Config, Snapshot, Verifier and DB are required.
@@ -56,7 +61,7 @@ func New(opts Options) *Handler {
 	if opts.Authenticated == nil {
 		opts.Authenticated = func(context.Context, string) {}
 	}
-	return &Handler{opts: opts}
+	return &Handler{opts: opts, queries: query.NewCache(shapes)}
 }
 
 // exchange is one request on its way through the stages.

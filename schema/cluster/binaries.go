@@ -116,8 +116,8 @@ func (f *finder) glob(patterns ...string) []string {
 			f.tried = append(f.tried, filepath.Join(f.root, pattern)+": nothing there")
 		}
 	}
-	version := func(dir string) int {
-		n, _ := strconv.Atoi(digits.FindString(dir))
+	version := func(dir string) int { // of …/17/bin, …/pgsql-17/bin, …/postgresql@17/bin
+		n, _ := strconv.Atoi(digits.FindString(filepath.Base(filepath.Dir(dir))))
 		return n
 	}
 	slices.SortStableFunc(dirs, func(a, b string) int { return version(b) - version(a) })

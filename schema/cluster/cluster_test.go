@@ -1,0 +1,207 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"nexus/schema/cluster"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 30 * time.Second
+
+func start(t *testing.T, dir string) *cluster.Cluster {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := cluster.Start(ctx, cluster.Config{Dir: dir, Database: "app", Fetch: noDownload})
+	var missing *cluster.BinariesError
+	if errors.As(err, &missing) && os.Getenv("CI") != "true" {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, c) })
+	return c
+}
+
+func noDownload(context.Context, string, func(string)) (string, error) {
+	return "", errors.New("tests do not download")
+}
+
+func stop(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := c.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func query(t *testing.T, target, sql string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	var value string
+	if err := conn.QueryRow(ctx, sql).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func postmaster(t *testing.T, dir string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "pg", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// TestLife takes one cluster through first start, use, a second start on the same directory, a killed server, a stop and
+// a start with the data still there.
+func TestLife(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	c := start(t, dir)
+
+	t.Run("answers over TCP and the private socket, with a password", func(t *testing.T) {
+		for _, target := range []string{c.URL(), c.SocketURL()} {
+			if got := query(t, target, "select current_database() || ' ' || current_user"); got != "app postgres" {
+				t.Errorf("connected to %q", got)
+			}
+			u, _ := url.Parse(target)
+			u.User = url.UserPassword("postgres", "wrong")
+			if conn, err := pgx.Connect(t.Context(), u.String()); err == nil {
+				conn.Close(t.Context())
+				t.Error("a wrong password was accepted")
+			}
+		}
+	})
+	t.Run("has the settings it needs", func(t *testing.T) {
+		const sql = `select string_agg(current_setting(s), ' ' order by n) from unnest(array['random_page_cost', 'jit', 'fsync',
+			'full_page_writes', 'TimeZone', 'listen_addresses', 'server_encoding', 'data_checksums', 'password_encryption'])
+			with ordinality as x (s, n)`
+		if got := query(t, c.URL(), sql); got != "1.1 off on on UTC 127.0.0.1 UTF8 on scram-sha-256" {
+			t.Error(got)
+		}
+	})
+	t.Run("keeps its secrets to itself", func(t *testing.T) {
+		for _, name := range []string{"superuser.password", "lock", "port"} {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %v, %v", name, info, err)
+			}
+		}
+	})
+	t.Run("does not run as root", func(t *testing.T) {
+		info, err := os.Stat("/proc/" + strconv.Itoa(postmaster(t, dir)))
+		if err != nil {
+			t.Skip("no /proc")
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid == 0 {
+			t.Error("PostgreSQL runs as root")
+		}
+	})
+	t.Run("refuses a second process", func(t *testing.T) {
+		if _, err := cluster.Start(t.Context(), cluster.Config{Dir: dir}); !errors.Is(err, cluster.ErrInUse) {
+			t.Errorf("error %v, want ErrInUse", err)
+		}
+	})
+	query(t, c.URL(), "with made as (select 1) select 'x'")
+	query(t, c.URL(), "select set_config('x.y', 'z', false)")
+	execute(t, c.URL(), "create table kept as select 42 as n")
+	t.Run("comes back after its server was killed", func(t *testing.T) {
+		if err := syscall.Kill(postmaster(t, dir), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, func() bool { return c.Restarts() > 0 && c.Up() })
+		if got := query(t, c.URL(), "select n::text from kept"); got != "42" {
+			t.Errorf("kept %s", got)
+		}
+	})
+	before := c.URL()
+	stop(t, c)
+	again := start(t, dir)
+	if again.URL() != before {
+		t.Errorf("the URL changed from %s to %s", before, again.URL())
+	}
+	if got := query(t, again.URL(), "select n::text from kept"); got != "42" {
+		t.Errorf("kept %s", got)
+	}
+}
+
+// execute runs a statement that returns nothing, durably.
+func execute(t *testing.T, target, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func waitFor(t *testing.T, condition func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(patience); !condition(); <-ticker.C {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come about in time")
+		}
+	}
+}
+
+// TestUnreachableParent starts below a directory that nobody but its owner can enter, as /root is.
+func TestUnreachableParent(t *testing.T) {
+	t.Parallel()
+	parent := filepath.Join(t.TempDir(), "closed")
+	if err := os.Mkdir(parent, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, filepath.Join(parent, strings.Repeat("a-long-name-", 10), "data"))
+	if got := query(t, c.SocketURL(), "select '1'"); got != "1" {
+		t.Error(got)
+	}
+}
+
+func TestHalfMadeClusterIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "pg", "base"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pg", "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, dir)
+	if !c.Up() {
+		t.Error("not up")
+	}
+}
