@@ -70,11 +70,15 @@ func access(next http.Handler, log *slog.Logger, timeout time.Duration) http.Han
 
 // levelOf keeps probes out of the log and lets failures of the server stand out.
 func levelOf(r *http.Request, status int) slog.Level {
+	probe := r.URL.Path == healthPath || r.URL.Path == readyPath
+	failed := status >= http.StatusInternalServerError
 	switch {
-	case status >= http.StatusInternalServerError:
-		return slog.LevelError
-	case r.URL.Path == healthPath || r.URL.Path == readyPath:
+	case probe && failed:
+		return slog.LevelWarn
+	case probe:
 		return slog.LevelDebug
+	case failed:
+		return slog.LevelError
 	default:
 		return slog.LevelInfo
 	}

@@ -78,7 +78,7 @@ func TestAccessLogLevels(t *testing.T) {
 		{"/rest/v1/todos", 503, "ERROR"},
 		{healthPath, 200, "DEBUG"},
 		{readyPath, 200, "DEBUG"},
-		{readyPath, 503, "ERROR"},
+		{readyPath, 503, "WARN"},
 	} {
 		log, out := logBuffer()
 		h := access(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tt.status) }), log, 0)

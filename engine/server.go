@@ -82,6 +82,9 @@ func (s *Server) Run(ctx context.Context, ready func(Info)) error {
 		ready(b.info)
 		<-ctx.Done()
 		s.log.Info("stopping")
+	}
+	if ctx.Err() != nil {
+		// What was broken off says so in many ways; this is why.
 		err = context.Cause(ctx)
 	}
 	s.stopping.Store(true)

@@ -5,11 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // loadConfig runs the layers as a command does, in a directory with the given nexus.toml.
@@ -214,6 +217,33 @@ func TestShellQuote(t *testing.T) {
 	} {
 		if got := shellQuote(word); got != want {
 			t.Errorf("shellQuote(%q) = %s, want %s", word, got, want)
+		}
+	}
+}
+
+func TestReadmeListsEveryOption(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := newConfigOptions()
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.bindCommon(all)
+	o.bindServer(all)
+	listed := regexp.MustCompile("(?m)^\\| (`--[^|]+) \\|").FindAllStringSubmatch(string(readme), -1)
+	var names []string
+	for _, row := range listed {
+		names = append(names, regexp.MustCompile("--[a-z-]+").FindAllString(row[1], -1)...)
+	}
+	all.VisitAll(func(f *pflag.Flag) {
+		if !slices.Contains(names, "--"+f.Name) {
+			t.Errorf("the README's table has no --%s", f.Name)
+		}
+	})
+	for _, name := range names {
+		if all.Lookup(strings.TrimPrefix(name, "--")) == nil {
+			t.Errorf("the README's table has %s, which is no option", name)
 		}
 	}
 }

@@ -429,6 +429,18 @@ func TestStopAndStartAgain(t *testing.T) {
 	again.want(http.MethodGet, "/rest/v1/kept", k.ServiceRoleKey, "", http.StatusOK, `[{"id":1}]`)
 }
 
+func TestStopWhileStarting(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := launch(t, dir)
+	p.poll("it makes the database", func() bool { return strings.Contains(p.stderr.String(), "new database cluster") })
+	p.stop()
+	if out := p.stdout.String(); out != "" {
+		t.Errorf("it printed %q, but never was ready", out)
+	}
+	start(t, dir).want(http.MethodGet, "/ready", "", "", http.StatusOK, `"ok"`)
+}
+
 func TestStartAfterKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
