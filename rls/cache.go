@@ -11,62 +11,96 @@ type tokenHash [sha256.Size]byte
 
 func hashToken(token string) tokenHash { return sha256.Sum256([]byte(token)) }
 
-// verified is a token that was found good, with the claims that have to be checked again at every use.
-type verified struct {
-	hash     tokenHash
-	identity *Identity
-	validity validity
-	// used is set by every hit and taken away by the clock's hand: what is not used between two rounds goes.
-	used atomic.Bool
+// cacheCounters outlive the caches that they count for.
+type cacheCounters struct {
+	hits, misses, evictions atomic.Int64
 }
 
-// cache keeps verified tokens with the clock algorithm; it never holds more than its size.
+// cache keeps verdicts on tokens with the SIEVE algorithm (https://cachemon.github.io/SIEVE-website): new entries go to the
+// head of a queue, hits only mark theirs, and the hand moves from the tail to the head, taking marks away, until it finds an
+// entry without one, which goes. A nil cache keeps nothing.
 type cache struct {
-	mu      sync.RWMutex
-	byHash  map[tokenHash]*verified
-	ring    []*verified
-	hand    int
-	size    int
-	hits    atomic.Int64
-	misses  atomic.Int64
-	evicted atomic.Int64
+	size     int
+	counters *cacheCounters
+
+	mu         sync.RWMutex
+	entries    map[tokenHash]*cacheEntry
+	head, tail *cacheEntry
+	hand       *cacheEntry // nil stands for the tail
 }
 
-func newCache(size int) *cache {
-	return &cache{size: size, byHash: make(map[tokenHash]*verified, min(size, 1024))}
+type cacheEntry struct {
+	hash         tokenHash
+	verdict      *verdict
+	visited      atomic.Bool
+	newer, older *cacheEntry
 }
 
-func (c *cache) get(hash tokenHash) *verified {
-	c.mu.RLock()
-	v := c.byHash[hash]
-	c.mu.RUnlock()
-	if v == nil {
-		c.misses.Add(1)
+// newCache makes a cache of that many entries, or none.
+func newCache(size int, counters *cacheCounters) *cache {
+	if size <= 0 {
 		return nil
 	}
-	c.hits.Add(1)
-	if !v.used.Load() {
-		v.used.Store(true)
-	}
-	return v
+	return &cache{size: size, counters: counters, entries: make(map[tokenHash]*cacheEntry, min(size, 1024))}
 }
 
-func (c *cache) add(v *verified) {
+// get returns the verdict on a token, or nil. It is called once a request, and allocates nothing.
+func (c *cache) get(hash *tokenHash) *verdict {
+	c.mu.RLock()
+	e := c.entries[*hash]
+	c.mu.RUnlock()
+	if e == nil {
+		c.counters.misses.Add(1)
+		return nil
+	}
+	c.counters.hits.Add(1)
+	if !e.visited.Load() { // spares the write that other processors would see
+		e.visited.Store(true)
+	}
+	return e.verdict
+}
+
+func (c *cache) add(hash *tokenHash, v *verdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byHash[v.hash] != nil {
+	if e := c.entries[*hash]; e != nil { // someone else verified it at the same time
+		e.visited.Store(true)
 		return
 	}
-	c.byHash[v.hash] = v
-	if len(c.ring) < c.size {
-		c.ring = append(c.ring, v)
-		return
+	if len(c.entries) >= c.size {
+		c.evict()
 	}
-	for c.ring[c.hand].used.Swap(false) {
-		c.hand = (c.hand + 1) % c.size
+	e := &cacheEntry{hash: *hash, verdict: v, older: c.head}
+	if c.head != nil {
+		c.head.newer = e
+	} else {
+		c.tail = e
 	}
-	delete(c.byHash, c.ring[c.hand].hash)
-	c.evicted.Add(1)
-	c.ring[c.hand] = v
-	c.hand = (c.hand + 1) % c.size
+	c.head = e
+	c.entries[e.hash] = e
+}
+
+func (c *cache) evict() {
+	e := c.hand
+	if e == nil {
+		e = c.tail
+	}
+	for e.visited.Swap(false) {
+		if e = e.newer; e == nil {
+			e = c.tail
+		}
+	}
+	c.hand = e.newer
+	if e.newer != nil {
+		e.newer.older = e.older
+	} else {
+		c.head = e.older
+	}
+	if e.older != nil {
+		e.older.newer = e.newer
+	} else {
+		c.tail = e.newer
+	}
+	delete(c.entries, e.hash)
+	c.counters.evictions.Add(1)
 }

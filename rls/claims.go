@@ -3,90 +3,136 @@ package rls
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// allowedSkew is how far the clocks of issuer and server may be apart.
-const allowedSkew = 30 * time.Second
+// allowedSkew is how far the clocks of issuer and server may be apart, in seconds.
+const allowedSkew = 30
 
-// validity is when a token may be used, in seconds of Unix time.
-type validity struct {
-	expires, notBefore, issued int64
+// verdict is what there is to say about a token with a good signature. It holds for as long as the keys do; only the time
+// decides anew at every use.
+type verdict struct {
+	identity               *Identity
+	expires, before, since timeClaim // exp, nbf and iat
+	// refused is why the token is of no use at any time, or nil.
+	refused *Error
 }
 
-// always is the validity of a token without time claims.
-var always = validity{expires: math.MaxInt64, notBefore: math.MinInt64, issued: math.MinInt64}
-
-// check applies the time claims; a claim may be off by allowedSkew.
-func (v validity) check(now time.Time) *Error {
-	seconds, skew := now.Unix(), int64(allowedSkew/time.Second)
+// at applies the verdict at a time. Of several faults the first counts: exp, nbf, iat, aud, role.
+func (v *verdict) at(now time.Time) (*Identity, *Error) {
+	seconds := now.Unix()
 	switch {
-	case v.expires < seconds-skew:
-		return errExpired
-	case v.notBefore > seconds+skew:
-		return errNotYetValid
-	case v.issued > seconds+skew:
-		return errFuture
-	default:
-		return nil
+	case v.expires.wrong:
+		return nil, errExpType
+	case v.expires.given && v.expires.seconds < seconds-allowedSkew:
+		return nil, errExpired
+	case v.before.wrong:
+		return nil, errNbfType
+	case v.before.given && v.before.seconds > seconds+allowedSkew:
+		return nil, errNotYetValid
+	case v.since.wrong:
+		return nil, errIatType
+	case v.since.given && v.since.seconds > seconds+allowedSkew:
+		return nil, errFuture
+	case v.refused != nil:
+		return nil, v.refused
 	}
+	return v.identity, nil
 }
 
-// decodeClaims reads a payload, which must be one JSON object. Numbers keep their text.
-func decodeClaims(payload []byte) (map[string]any, *Error) {
+// timeClaim is a NumericDate (RFC 7519, section 2) in whole seconds of Unix time.
+type timeClaim struct {
+	seconds int64
+	given   bool
+	wrong   bool // not a number
+}
+
+// timeClaimOf reads a claim; null counts as absent. A fraction is cut off: PostgREST reads such a number as 0, which refuses
+// good tokens for exp and accepts bad ones for nbf.
+func timeClaimOf(claim any) timeClaim {
+	number, ok := claim.(json.Number)
+	if !ok {
+		return timeClaim{wrong: claim != nil}
+	}
+	if whole, err := number.Int64(); err == nil {
+		return timeClaim{seconds: whole, given: true}
+	}
+	f, _ := number.Float64() // out of range it is infinite
+	whole := int64(math.MaxInt64)
+	switch {
+	case f <= math.MinInt64:
+		whole = math.MinInt64
+	case f < math.MaxInt64:
+		whole = int64(math.Floor(f))
+	}
+	return timeClaim{seconds: whole, given: true}
+}
+
+// judge reads the payload of a token with a good signature.
+func (v *Verifier) judge(payload []byte) (*verdict, *Error) {
+	claims, err := decodeClaims(payload)
+	if err != nil {
+		return nil, errClaims
+	}
+	out := &verdict{
+		expires: timeClaimOf(claims["exp"]), before: timeClaimOf(claims["nbf"]), since: timeClaimOf(claims["iat"]),
+	}
+	out.identity, out.refused = v.identityOf(claims)
+	return out, nil
+}
+
+// identityOf applies the claims that do not depend on the time.
+func (v *Verifier) identityOf(claims map[string]any) (*Identity, *Error) {
+	if refused := v.checkAudience(claims["aud"]); refused != nil {
+		return nil, refused
+	}
+	role, ok := v.rolePath.role(claims)
+	if !ok {
+		if role = v.anonRole; role == "" {
+			return nil, errTokenRequired
+		}
+	}
+	// No role has a NUL in its name, and PostgreSQL takes no such text.
+	if strings.Contains(role, "\x00") {
+		return nil, errClaims
+	}
+	identity, err := newIdentity(claims, role)
+	if err != nil {
+		return nil, errClaims
+	}
+	return identity, nil
+}
+
+// decodeClaims reads a payload, which must be one JSON object in UTF-8. Numbers keep their text.
+func decodeClaims(payload []byte) (map[string]any, error) {
+	if !utf8.Valid(payload) {
+		return nil, errors.New("not UTF-8")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.UseNumber()
 	var claims map[string]any
-	if decoder.Decode(&claims) != nil || claims == nil || decoder.More() {
-		return nil, errClaims
+	if err := decoder.Decode(&claims); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || claims == nil {
+		return nil, errors.New("not a single object")
 	}
 	return claims, nil
 }
 
-// validityOf reads exp, nbf and iat (RFC 7519, section 4.1); null counts as absent.
-func validityOf(claims map[string]any) (validity, *Error) {
-	v := always
-	for _, c := range []struct {
-		name string
-		into *int64
-		err  *Error
-	}{{"exp", &v.expires, errExpType}, {"nbf", &v.notBefore, errNbfType}, {"iat", &v.issued, errIatType}} {
-		switch value := claims[c.name].(type) {
-		case nil:
-		case json.Number:
-			*c.into = numericDate(value)
-		default:
-			return v, c.err
-		}
-	}
-	return v, nil
-}
-
-// numericDate reads whole seconds; RFC 7519 allows a fraction, which is cut off.
-func numericDate(n json.Number) int64 {
-	if whole, err := n.Int64(); err == nil {
-		return whole
-	}
-	f, _ := n.Float64()
-	switch {
-	case f >= math.MaxInt64:
-		return math.MaxInt64
-	case f <= math.MinInt64:
-		return math.MinInt64
-	default:
-		return int64(f)
-	}
-}
-
 // checkAudience applies aud: a string or an array of strings, of which one must be wanted. Without a configured audience
-// every one is. An empty array names nobody and is accepted, as PostgREST does.
-func checkAudience(claim any, matches func(string) bool) *Error {
+// each is. An empty array names nobody and is accepted (https://docs.postgrest.org/en/v14/references/auth.html#aud-validation).
+func (v *Verifier) checkAudience(claim any) *Error {
 	switch aud := claim.(type) {
 	case nil:
 		return nil
 	case string:
-		if !matches(aud) {
+		if !v.wants(aud) {
 			return errAudience
 		}
 		return nil
@@ -97,7 +143,7 @@ func checkAudience(claim any, matches func(string) bool) *Error {
 			if !ok {
 				return errAudType
 			}
-			found = found || matches(text)
+			found = found || v.wants(text)
 		}
 		if !found {
 			return errAudience
@@ -107,3 +153,5 @@ func checkAudience(claim any, matches func(string) bool) *Error {
 		return errAudType
 	}
 }
+
+func (v *Verifier) wants(audience string) bool { return v.audience == "" || v.audience == audience }

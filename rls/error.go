@@ -2,11 +2,11 @@ package rls
 
 import "net/http"
 
-// Error is a refusal of a token, as PostgREST words it
+// Error is a refusal of a token, as PostgREST words it. Values are shared; they must not be changed
 // (https://docs.postgrest.org/en/v14/references/errors.html#group-3-jwt).
 type Error struct {
 	Status  int    // HTTP status
-	Code    string // PGRST300 to PGRST303
+	Code    string // PGRST300 to PGRST303, or NEXUS503 as long as no keys could be fetched
 	Message string
 	// Details and Hint are nil or a string.
 	Details any
@@ -24,6 +24,10 @@ var (
 	}
 	errTokenRequired = &Error{
 		Status: http.StatusUnauthorized, Code: "PGRST302", Message: "Anonymous access is disabled", WWWAuthenticate: "Bearer",
+	}
+	// errNoRemoteKeys is ours: no key has come from the URL yet, so nobody can say whether the token is good.
+	errNoRemoteKeys = &Error{
+		Status: http.StatusServiceUnavailable, Code: "NEXUS503", Message: "The keys that verify tokens are not available",
 	}
 	errEmptyToken  = badToken("Empty JWT is sent in Authorization header", nil)
 	errCrypto      = badToken("JWT cryptographic operation failed", nil)

@@ -11,3 +11,14 @@ type Identity struct {
 	// Anonymous is true of a request without a token.
 	Anonymous bool
 }
+
+// newIdentity makes an identity with "role" among its claims, which it takes over.
+func newIdentity(claims map[string]any, role string) (*Identity, error) {
+	claims["role"] = role
+	text, err := encodeJSON(claims)
+	if err != nil {
+		return nil, err
+	}
+	subject, _ := claims["sub"].(string)
+	return &Identity{Role: role, Claims: text, Subject: subject}, nil
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,83 +17,181 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// minSecret is the least length of a shared secret in bytes (RFC 7518, section 3.2).
-const minSecret = 32
+const (
+	// minSecret is the least length of a shared secret in bytes (RFC 7518, section 3.2).
+	minSecret = 32
+	// minRSA is the least length of an RSA modulus in bits (RFC 7518, section 3.3).
+	minRSA = 2048
+)
 
-// ErrShortSecret refuses a secret that is too short for HS256.
-var ErrShortSecret = errors.New("The JWT secret must be at least 32 characters long.") //nolint:staticcheck // PostgREST's words
+// Errors of a jwt-secret.
+var (
+	// ErrShortSecret refuses a secret that is too short for HS256.
+	ErrShortSecret = errors.New("The JWT secret must be at least 32 characters long.") //nolint:staticcheck // PostgREST's words
+	// ErrPublicSecret refuses a public key or certificate as a shared secret: everybody who has it could sign tokens.
+	ErrPublicSecret = errors.New("jwt-secret is a public key or certificate; give it as a JWK")
+	// ErrNoKey refuses a JWK or JWK set without a key for signatures.
+	ErrNoKey = errors.New("jwt-secret is a JWK or JWK set without a key that can verify a signature")
+)
 
-// key is one verification key with the algorithms it may be used for.
+// key is one verification key with what verifies signatures for each algorithm that it may be used for.
 type key struct {
-	id         string
-	material   any
-	algorithms []jwa.SignatureAlgorithm
+	id        string // "" if it has none
+	material  any
+	verifiers map[jwa.SignatureAlgorithm]jws.Verifier
 }
 
-// parseKeys reads the secret's three forms: a JWK set, a JWK, or a plain secret for HS256.
-func parseKeys(secret []byte, isBase64 bool) ([]key, error) {
+// symmetric is true of a key that signs as well.
+func (k *key) symmetric() bool {
+	_, ok := k.material.([]byte)
+	return ok
+}
+
+// parseSecret reads the three forms of a jwt-secret: a JWK set, a JWK, or a plain secret for HS256. PostgREST takes a JWK
+// that it cannot read as a plain secret; here that is an error, because the text may well be public.
+func parseSecret(secret []byte, isBase64 bool) ([]key, error) {
 	if isBase64 {
-		decoded, err := decodeBase64(secret)
+		decoded, err := decodeSecret(secret)
 		if err != nil {
 			return nil, fmt.Errorf("jwt-secret is not base64: %w", err)
 		}
 		secret = decoded
 	}
 	if trimmed := bytes.TrimSpace(secret); len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
-		return parseKeySet(trimmed)
+		keys, unusable, err := parseKeySet(trimmed)
+		if err = errors.Join(err, unusable); err != nil {
+			return nil, fmt.Errorf("jwt-secret is not a usable JWK or JWK set: %w", err)
+		}
+		if len(keys) == 0 {
+			return nil, ErrNoKey
+		}
+		return keys, nil
 	}
-	if len(secret) < minSecret {
+	switch {
+	case len(secret) < minSecret:
 		return nil, ErrShortSecret
+	case isPublic(secret):
+		return nil, ErrPublicSecret
 	}
-	return []key{{material: secret, algorithms: []jwa.SignatureAlgorithm{jwa.HS256}}}, nil
+	k, err := newKey("", secret, jwa.HS256)
+	return []key{k}, err
 }
 
-// decodeBase64 takes the standard and the URL alphabet, with '.' for padding, as PostgREST does.
-func decodeBase64(text []byte) ([]byte, error) {
+// decodeSecret takes the standard and the URL alphabet, with '.' for padding, as PostgREST does, and no padding at all.
+func decodeSecret(text []byte) ([]byte, error) {
 	standard := strings.NewReplacer("-", "+", "_", "/", ".", "=").Replace(strings.TrimSpace(string(text)))
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(standard, "="))
 }
 
-func parseKeySet(text []byte) ([]key, error) {
-	set, err := jwk.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("jwt-secret is not a usable JWK or JWK set: %w", err)
+// isPublic recognizes what is made to be given away: public keys and certificates, as PEM or DER.
+func isPublic(secret []byte) bool {
+	if bytes.Contains(secret, []byte("-----BEGIN ")) {
+		return !bytes.Contains(secret, []byte("PRIVATE KEY-----"))
 	}
-	return keysOf(set)
+	if _, err := x509.ParsePKIXPublicKey(secret); err == nil {
+		return true
+	}
+	if _, err := x509.ParsePKCS1PublicKey(secret); err == nil {
+		return true
+	}
+	_, err := x509.ParseCertificate(secret)
+	return err == nil
 }
 
-// keysOf keeps the keys that can verify a signature.
-func keysOf(set jwk.Set) ([]key, error) {
-	var keys []key
-	for i := range set.Len() {
-		one, _ := set.Key(i)
-		if one.KeyUsage() == "enc" {
-			continue
+// parseKeySet reads a JWK set or a single JWK (RFC 7517). Keys of unknown types and keys for other purposes are left out;
+// unusable tells about those that should have been usable.
+func parseKeySet(text []byte) (keys []key, unusable, err error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, nil, err
+	}
+	set := []json.RawMessage{text}
+	if list, ok := members["keys"]; ok {
+		if err := json.Unmarshal(list, &set); err != nil {
+			return nil, nil, err
 		}
-		k, err := newKey(one)
+	}
+	var problems []error
+	for i, one := range set {
+		k, err := parseKey(one)
 		if err != nil {
-			return nil, err
-		}
-		if len(k.algorithms) > 0 {
+			problems = append(problems, fmt.Errorf("key %d: %w", i+1, err))
+		} else if len(k.verifiers) > 0 {
 			keys = append(keys, k)
 		}
 	}
-	return keys, nil
+	return keys, errors.Join(problems...), nil
 }
 
-func newKey(one jwk.Key) (key, error) {
-	if public, err := one.PublicKey(); err == nil {
-		one = public
+// parseKey reads one JWK. A private key is taken for its public one. A key without verifiers is for something else.
+func parseKey(text []byte) (key, error) {
+	var members map[string]any
+	if err := json.Unmarshal(text, &members); err != nil {
+		return key{}, err
 	}
-	k := key{id: one.KeyID()}
-	if err := one.Raw(&k.material); err != nil {
-		return k, fmt.Errorf("jwt-secret holds an unusable key: %w", err)
+	switch members["kty"] {
+	case "RSA", "EC", "OKP", "oct":
+	default:
+		return key{}, nil
 	}
-	k.algorithms = algorithmsOf(k.material)
-	if named := one.Algorithm(); named != nil && named.String() != "" {
-		k.algorithms = only(k.algorithms, named.String())
+	if use := members["use"]; use != nil && use != "sig" {
+		return key{}, nil
+	}
+	parsed, err := jwk.ParseKey(text)
+	if err != nil {
+		return key{}, err
+	}
+	public, err := parsed.PublicKey()
+	if err != nil {
+		return key{}, err
+	}
+	var material any
+	if err := public.Raw(&material); err != nil {
+		return key{}, err
+	}
+	if err := checkMaterial(material); err != nil {
+		return key{}, err
+	}
+	suitable := algorithmsOf(material)
+	if named := members["alg"]; named != nil {
+		suitable = only(suitable, named)
+	}
+	return newKey(parsed.KeyID(), material, suitable...)
+}
+
+func newKey(id string, material any, suitable ...jwa.SignatureAlgorithm) (key, error) {
+	k := key{id: id, material: material, verifiers: make(map[jwa.SignatureAlgorithm]jws.Verifier, len(suitable))}
+	for _, algorithm := range suitable {
+		verifier, err := jws.NewVerifier(algorithm)
+		if err != nil {
+			return key{}, err
+		}
+		k.verifiers[algorithm] = verifier
 	}
 	return k, nil
+}
+
+// checkMaterial refuses keys that are too weak, and those on which the cryptographic packages would panic.
+func checkMaterial(material any) error {
+	switch m := material.(type) {
+	case []byte:
+		if len(m) == 0 {
+			return errors.New("the symmetric key is empty")
+		}
+	case *rsa.PublicKey:
+		if m.N.BitLen() < minRSA {
+			return fmt.Errorf("the RSA key has %d bits; at least %d are needed", m.N.BitLen(), minRSA)
+		}
+	case *ecdsa.PublicKey:
+		if _, err := m.ECDH(); err != nil {
+			return err
+		}
+	case ed25519.PublicKey:
+		if len(m) != ed25519.PublicKeySize {
+			return fmt.Errorf("the Ed25519 key has %d bytes instead of %d", len(m), ed25519.PublicKeySize)
+		}
+	}
+	return nil
 }
 
 // algorithmsOf ties algorithms to the type of a key, so that a public key can never serve as a shared secret.
@@ -117,74 +216,11 @@ func algorithmsOf(material any) []jwa.SignatureAlgorithm {
 	return nil
 }
 
-func only(algorithms []jwa.SignatureAlgorithm, name string) []jwa.SignatureAlgorithm {
-	for _, a := range algorithms {
-		if a.String() == name {
+func only(suitable []jwa.SignatureAlgorithm, name any) []jwa.SignatureAlgorithm {
+	for _, a := range suitable {
+		if name == a.String() {
 			return []jwa.SignatureAlgorithm{a}
 		}
 	}
 	return nil
-}
-
-// tokenHeader is what of a JOSE header decides how a token is verified.
-type tokenHeader struct {
-	Algorithm string   `json:"alg"`
-	KeyID     string   `json:"kid"`
-	Critical  []string `json:"crit"`
-}
-
-// suits reports whether the key may verify a token with that header.
-func (k *key) suits(h tokenHeader) (jwa.SignatureAlgorithm, bool) {
-	if k.id != "" && h.KeyID != "" && k.id != h.KeyID {
-		return "", false
-	}
-	for _, a := range k.algorithms {
-		if a.String() == h.Algorithm {
-			return a, true
-		}
-	}
-	return "", false
-}
-
-// verify checks a token's signature against the keys and returns its payload.
-func verify(keys []key, token string) ([]byte, *Error) {
-	header, refused := parseHeader(token)
-	if refused != nil {
-		return nil, refused
-	}
-	tried := false
-	for i := range keys {
-		algorithm, ok := keys[i].suits(header)
-		if !ok {
-			continue
-		}
-		tried = true
-		if payload, err := jws.Verify([]byte(token), jws.WithKey(algorithm, keys[i].material)); err == nil {
-			return payload, nil
-		}
-	}
-	if !tried {
-		return nil, errNoKey
-	}
-	return nil, errKeysFailed
-}
-
-// parseHeader reads the header of a compact serialization (RFC 7515, section 3.1).
-func parseHeader(token string) (h tokenHeader, refused *Error) {
-	if parts := strings.Count(token, ".") + 1; parts != 3 {
-		return h, badToken(fmt.Sprintf("Expected 3 parts in JWT; got %d", parts), nil)
-	}
-	encoded, _, _ := strings.Cut(token, ".")
-	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
-	if err != nil || json.Unmarshal(text, &h) != nil {
-		return h, errCrypto
-	}
-	switch {
-	case h.Algorithm == "none":
-		return h, errUnsecured
-	case h.Algorithm == "", len(h.Critical) > 0:
-		// No extension is understood, so RFC 7515 (section 4.1.11) demands a refusal.
-		return h, errCrypto
-	}
-	return h, nil
 }

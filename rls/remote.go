@@ -1,109 +1,201 @@
 package rls
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
 const (
 	// refreshInterval is how often remote keys are fetched anew.
 	refreshInterval = 10 * time.Minute
-	// missInterval is the least time between fetches that unknown keys cause.
+	// missInterval is the least time between the end of a fetch and another that an unknown key causes.
 	missInterval = 10 * time.Second
+	// retryInterval is the wait after a fetch that failed; it doubles with each failure, up to refreshInterval.
+	retryInterval = time.Second
 	// fetchTimeout bounds one fetch.
 	fetchTimeout = 5 * time.Second
+	// maxKeySet is the largest JWK set in bytes.
+	maxKeySet = 1 << 20
 )
 
-// remoteKeys are keys from a URL. They are fetched when they are first needed, every refreshInterval, and when a token names
-// a key that is not there; a fetch that fails leaves the old keys in force.
+// remoteKeys fetches a JWK set from a URL: at once, every refreshInterval, and when a token needs a key that is not there.
+// All fetching is done by one goroutine of its own, so that a client that goes away interrupts nothing. The library's
+// jwk.Cache would neither bound what it reads nor how often tokens make it fetch, nor say when it has ended.
 type remoteKeys struct {
 	url    string
 	client *http.Client
-	clock  func() time.Time
 	log    *slog.Logger
+	renew  func([]key)
 
-	keys    atomic.Pointer[[]key]
-	mu      sync.Mutex // one fetch at a time
-	fetched time.Time  // of the last try
-	stop    context.CancelFunc
+	cancel  context.CancelFunc
 	stopped chan struct{}
+	ordered chan struct{}
+	last    []byte // the set in force; of the goroutine
+
+	mu sync.Mutex
+	// pending is closed when the fetch that is under way or ordered has ended; nil without one.
+	pending chan struct{}
+	ended   time.Time
+	closed  bool
 }
 
-func newRemoteKeys(url string, client *http.Client, clock func() time.Time, log *slog.Logger) *remoteKeys {
-	if client == nil {
-		client = http.DefaultClient
+// startRemoteKeys begins to fetch. Each new set is given to renew; a fetch that fails leaves the last one in force.
+func startRemoteKeys(address string, client *http.Client, log *slog.Logger, renew func([]key)) (*remoteKeys, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, errors.New("the URL of the JWK set must begin with https:// or http://")
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	r := &remoteKeys{url: url, client: client, clock: clock, log: log, stop: stop, stopped: make(chan struct{})}
-	go r.refresh(ctx)
-	return r
+	if client == nil {
+		client = &http.Client{CheckRedirect: staySecure}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &remoteKeys{
+		url: address, client: client, log: log.With(slog.String("jwks_url", u.Redacted())), renew: renew,
+		cancel: cancel, stopped: make(chan struct{}), ordered: make(chan struct{}, 1), pending: make(chan struct{}),
+	}
+	go r.run(ctx)
+	return r, nil
+}
+
+// staySecure follows no redirection from https to http.
+func staySecure(next *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("too many redirections")
+	}
+	if via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
+		return errors.New("redirected from https to " + next.URL.Scheme)
+	}
+	return nil
 }
 
 func (r *remoteKeys) close() {
-	r.stop()
+	r.cancel()
 	<-r.stopped
 }
 
-func (r *remoteKeys) refresh(ctx context.Context) {
+func (r *remoteKeys) run(ctx context.Context) {
 	defer close(r.stopped)
-	ticker := time.NewTicker(refreshInterval)
-	defer ticker.Stop()
+	defer r.end(true)
+	retry := retryInterval
 	for {
+		wait := refreshInterval
+		if err := r.fetch(ctx); err == nil {
+			retry = retryInterval
+		} else if ctx.Err() == nil {
+			wait, retry = retry, min(2*retry, refreshInterval)
+			r.log.WarnContext(ctx, "keys for tokens could not be fetched; those at hand stay in force",
+				slog.Any("error", err), slog.Duration("retry_in", wait))
+		}
+		r.end(false)
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
-		case <-ticker.C:
-			r.fetch(ctx, 0)
+		case <-timer.C:
+			r.begin()
+		case <-r.ordered:
+			timer.Stop()
 		}
 	}
 }
 
-// verify tries the keys at hand, and once more after a fetch when they do not suit.
-func (r *remoteKeys) verify(ctx context.Context, token string) ([]byte, *Error) {
-	if keys := r.keys.Load(); keys != nil {
-		payload, refused := verify(*keys, token)
-		if refused != errNoKey && refused != errKeysFailed {
-			return payload, refused
-		}
-	}
-	r.fetch(ctx, missInterval)
-	keys := r.keys.Load()
-	if keys == nil {
-		return nil, errNoKey
-	}
-	return verify(*keys, token)
-}
-
-// fetch replaces the keys unless the last try is younger than least.
-func (r *remoteKeys) fetch(ctx context.Context, least time.Duration) {
+// begin marks the start of a fetch that nobody ordered, or takes the order that just came.
+func (r *remoteKeys) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.clock()
-	if !r.fetched.IsZero() && now.Sub(r.fetched) < least {
+	if r.pending == nil {
+		r.pending = make(chan struct{})
 		return
 	}
-	r.fetched = now
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	keys, err := r.load(ctx)
-	if err != nil {
-		r.log.WarnContext(ctx, "keys for tokens could not be fetched; the old ones stay in force", slog.Any("error", err))
-		return
-	}
-	r.keys.Store(&keys)
+	<-r.ordered
 }
 
-func (r *remoteKeys) load(ctx context.Context) ([]key, error) {
-	set, err := jwk.Fetch(ctx, r.url, jwk.WithHTTPClient(r.client))
-	if err != nil {
-		return nil, fmt.Errorf("rls: fetch keys: %w", err)
+// end tells those who wait that a fetch has ended.
+func (r *remoteKeys) end(forever bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = forever
+	if r.pending != nil {
+		close(r.pending)
+		r.pending = nil
+		r.ended = time.Now()
 	}
-	return keysOf(set)
+}
+
+// refetch returns when a fetch has ended, or at once if the last one is too young.
+func (r *remoteKeys) refetch(ctx context.Context) {
+	pending := r.order()
+	if pending == nil {
+		return
+	}
+	select {
+	case <-pending:
+	case <-ctx.Done():
+	}
+}
+
+func (r *remoteKeys) order() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending == nil && !r.closed && time.Since(r.ended) >= missInterval {
+		r.pending = make(chan struct{})
+		r.ordered <- struct{}{} // there is room: an order is taken before its fetch ends
+	}
+	return r.pending
+}
+
+func (r *remoteKeys) fetch(ctx context.Context) error {
+	text, err := r.read(ctx)
+	if err != nil || bytes.Equal(text, r.last) {
+		return err
+	}
+	keys, unusable, err := parseKeySet(text)
+	if err != nil {
+		return fmt.Errorf("not a JWK set: %w", err)
+	}
+	// What anybody can fetch is no secret.
+	keys = slices.DeleteFunc(keys, func(k key) bool { return k.symmetric() })
+	if len(keys) == 0 {
+		return errors.Join(errors.New("no usable public key in the JWK set"), unusable)
+	}
+	if unusable != nil {
+		r.log.WarnContext(ctx, "some keys for tokens are left out", slog.Any("error", unusable))
+	}
+	r.last = text
+	r.renew(keys)
+	r.log.InfoContext(ctx, "keys for tokens were fetched", slog.Int("keys", len(keys)))
+	return nil
+}
+
+func (r *remoteKeys) read(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	response, err := r.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answered %s", response.Status)
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
+	if len(text) > maxKeySet {
+		return nil, fmt.Errorf("the JWK set is larger than %d bytes", maxKeySet)
+	}
+	return text, err
 }

@@ -1,10 +1,10 @@
 package rls
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // RolePath is a parsed jwt-role-claim-key: where in the claims the role is. Its form is PostgREST's JSPath
@@ -58,19 +58,20 @@ func ParseRolePath(text string) (RolePath, error) {
 	return path, nil
 }
 
-// String renders the path in its canonical form, as a configuration dump shows it.
+// String renders the path in its canonical form, as a configuration dump shows it. It can be parsed again: the grammar has
+// no escapes, so a text holds no quotes.
 func (p RolePath) String() string {
 	var b strings.Builder
 	for _, s := range p.steps {
 		switch s.kind {
 		case stepKey:
-			b.WriteString("." + strconv.Quote(s.text))
+			b.WriteString(`."` + s.text + `"`)
 		case stepIndex:
 			b.WriteString("[" + strconv.Itoa(s.index) + "]")
 		default:
 			for _, op := range filterOperators {
 				if op.kind == s.kind {
-					b.WriteString("[?(@ " + op.text + " " + strconv.Quote(s.text) + ")]")
+					b.WriteString(`[?(@ ` + op.text + ` "` + s.text + `")]`)
 				}
 			}
 		}
@@ -89,8 +90,8 @@ func (p RolePath) role(claims map[string]any) (role string, ok bool) {
 	if text, isText := v.(string); isText {
 		return text, true
 	}
-	encoded, err := json.Marshal(v)
-	return string(encoded), err == nil
+	role, err := encodeJSON(v)
+	return role, err == nil
 }
 
 func (s pathStep) walk(v any) (any, bool) {
@@ -151,9 +152,7 @@ func (p *pathParser) errorf(want string) error {
 }
 
 func (p *pathParser) spaces() {
-	for p.accept(" ") || p.accept("\t") {
-		continue
-	}
+	p.pos = len(p.text) - len(strings.TrimLeftFunc(p.text[p.pos:], unicode.IsSpace))
 }
 
 func (p *pathParser) step() (pathStep, error) {
@@ -171,19 +170,18 @@ func (p *pathParser) step() (pathStep, error) {
 }
 
 func (p *pathParser) key() (string, error) {
-	start := p.pos
-	for !p.atEnd() && isKeyByte(p.text[p.pos]) {
-		p.pos++
+	rest := p.text[p.pos:]
+	end := strings.IndexFunc(rest, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("_$@", r)
+	})
+	if end < 0 {
+		end = len(rest)
 	}
-	if p.pos > start {
-		return p.text[start:p.pos], nil
+	if end == 0 {
+		return p.quoted()
 	}
-	return p.quoted()
-}
-
-// isKeyByte reports whether a bare key may hold the byte; bytes of multi-byte letters are all right.
-func isKeyByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c == '@' || c >= 0x80
+	p.pos += end
+	return rest[:end], nil
 }
 
 func (p *pathParser) quoted() (string, error) {
@@ -200,7 +198,7 @@ func (p *pathParser) quoted() (string, error) {
 
 func (p *pathParser) indexStep() (pathStep, error) {
 	digits, _, ok := strings.Cut(p.text[p.pos:], "]")
-	index, err := strconv.ParseUint(digits, 10, 31)
+	index, err := strconv.ParseUint(digits, 10, 31) // takes digits alone
 	if !ok || err != nil {
 		return pathStep{}, p.errorf("an array index and ]")
 	}

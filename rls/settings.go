@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"nexus/schema"
 )
@@ -67,73 +66,42 @@ func headersJSON(header http.Header, host string) string {
 	if host != "" {
 		out = appendPair(out, "host", host)
 	}
-	names := make([]string, 0, len(header))
-	for name := range header {
-		if name != "Cookie" && (name != "Host" || host == "") {
+	names := make([]string, 0, 32) // few requests have more, and these need no allocation
+	for name, values := range header {
+		if len(values) > 0 && name != "Cookie" && (name != "Host" || host == "") {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if values := header[name]; len(values) > 0 {
-			out = appendPair(out, strings.ToLower(name), values[len(values)-1])
-		}
+		values := header[name]
+		out = appendPair(out, strings.ToLower(name), values[len(values)-1])
 	}
 	return string(append(out, '}'))
 }
 
-// cookiesJSON renders the pairs of a Cookie header (RFC 6265, section 4.2) without decoding their values.
+// cookiesJSON renders the pairs of a Cookie header as PostgREST splits it: at semicolons and at the first equals sign, with
+// spaces before the name dropped and all else kept. Of a repeated cookie the last value counts.
 func cookiesJSON(header string) string {
-	pairs := make(map[string]string)
+	if header == "" {
+		return "{}"
+	}
+	values := make(map[string]string)
 	var names []string
-	for pair := range strings.SplitSeq(header, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		if name == "" {
-			continue
-		}
-		if _, seen := pairs[name]; !seen {
+	for header != "" {
+		var pair string
+		pair, header, _ = strings.Cut(header, ";")
+		name, value, _ := strings.Cut(pair, "=")
+		name = strings.TrimLeft(name, " ")
+		if _, seen := values[name]; !seen {
 			names = append(names, name)
 		}
-		pairs[name] = value
+		values[name] = value
 	}
-	out := make([]byte, 0, len(header)+2)
+	out := make([]byte, 0, 128)
 	out = append(out, '{')
 	for _, name := range names {
-		out = appendPair(out, name, pairs[name])
+		out = appendPair(out, name, values[name])
 	}
 	return string(append(out, '}'))
-}
-
-func appendPair(out []byte, name, value string) []byte {
-	if len(out) > 1 {
-		out = append(out, ',')
-	}
-	out = appendJSONString(out, name)
-	out = append(out, ':')
-	return appendJSONString(out, value)
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendJSONString quotes a text for JSON. Bytes that are not UTF-8 become U+FFFD, because the setting must be valid text.
-func appendJSONString(out []byte, s string) []byte {
-	out = append(out, '"')
-	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
-		case c == '"' || c == '\\':
-			out = append(out, '\\', c)
-		case c < 0x20 || c == 0x7f:
-			out = append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
-		case c < utf8.RuneSelf:
-			out = append(out, c)
-		default:
-			r, size := utf8.DecodeRuneInString(s[i:])
-			out = utf8.AppendRune(out, r)
-			i += size
-			continue
-		}
-		i++
-	}
-	return append(out, '"')
 }

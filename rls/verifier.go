@@ -2,12 +2,13 @@ package rls
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
+	"slices"
+	"sync/atomic"
 	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
 )
 
 // VerifierConfig says which tokens are accepted and which role they give. The names in parentheses are PostgREST's options.
@@ -17,9 +18,9 @@ type VerifierConfig struct {
 	Secret []byte
 	// SecretIsBase64 decodes Secret first (jwt-secret-is-base64).
 	SecretIsBase64 bool
-	// JWKSURL is where a JWK set is fetched from and kept fresh; its keys count beside those of Secret.
+	// JWKSURL is where a JWK set is fetched from and kept fresh; its public keys count beside those of Secret.
 	JWKSURL string
-	// HTTPClient fetches JWKSURL; default http.DefaultClient.
+	// HTTPClient fetches JWKSURL; the default follows no redirection from https to http.
 	HTTPClient *http.Client
 	// Audience must be named by tokens that have an aud claim (jwt-aud); empty accepts any.
 	Audience string
@@ -34,20 +35,21 @@ type VerifierConfig struct {
 	Logger *slog.Logger
 }
 
-// Verifier checks tokens. It is safe for concurrent use and does not change: a new configuration makes a new Verifier, whose
-// cache is empty.
+// Verifier checks tokens. It is safe for concurrent use and its configuration does not change: a new one makes a new
+// Verifier, whose cache is empty.
 type Verifier struct {
-	keys      []key
-	remote    *remoteKeys
+	ring      atomic.Pointer[keyring]
+	remote    *remoteKeys // nil without a URL
 	audience  string
 	rolePath  RolePath
-	anonymous *Identity
+	anonymous *Identity // nil without an anonymous role
 	anonRole  string
-	cache     *cache
 	clock     func() time.Time
+	counters  cacheCounters
 }
 
-// NewVerifier reads the keys. It fails on a secret or role path that cannot be used. Close it when it is no longer needed.
+// NewVerifier reads the keys. It fails on a secret, URL or role path that cannot be used; remote keys are fetched in the
+// background. Close it when it is no longer needed.
 func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 	if cfg.RoleClaimKey == "" {
 		cfg.RoleClaimKey = ".role"
@@ -63,27 +65,44 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{audience: cfg.Audience, rolePath: path, anonRole: cfg.AnonRole, clock: cfg.Clock}
-	if len(cfg.Secret) > 0 {
-		if v.keys, err = parseKeys(cfg.Secret, cfg.SecretIsBase64); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.JWKSURL != "" {
-		v.remote = newRemoteKeys(cfg.JWKSURL, cfg.HTTPClient, cfg.Clock, cfg.Logger)
-	}
-	if cfg.CacheEntries > 0 {
-		v.cache = newCache(cfg.CacheEntries)
-	}
 	if cfg.AnonRole != "" {
-		if v.anonymous, err = identityOf(map[string]any{}, cfg.AnonRole); err != nil {
+		if v.anonymous, err = newIdentity(map[string]any{}, cfg.AnonRole); err != nil {
 			return nil, err
 		}
 		v.anonymous.Anonymous = true
 	}
+	if err := v.openKeys(&cfg); err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
-// Close stops the refreshing of remote keys.
+// openKeys makes the first keyring, if there is to be one, and has it replaced whenever remote keys change.
+func (v *Verifier) openKeys(cfg *VerifierConfig) error {
+	var own []key
+	if len(cfg.Secret) > 0 {
+		var err error
+		if own, err = parseSecret(cfg.Secret, cfg.SecretIsBase64); err != nil {
+			return err
+		}
+	} else if cfg.JWKSURL == "" {
+		return nil
+	}
+	use := func(keys []key, complete bool) {
+		v.ring.Store(&keyring{keys: keys, cache: newCache(cfg.CacheEntries, &v.counters), complete: complete})
+	}
+	use(own, cfg.JWKSURL == "")
+	if cfg.JWKSURL == "" {
+		return nil
+	}
+	var err error
+	v.remote, err = startRemoteKeys(cfg.JWKSURL, cfg.HTTPClient, cfg.Logger, func(remote []key) {
+		use(slices.Concat(own, remote), true)
+	})
+	return err
+}
+
+// Close ends the fetching of remote keys, and returns when it has ended.
 func (v *Verifier) Close() {
 	if v.remote != nil {
 		v.remote.close()
@@ -95,12 +114,10 @@ type CacheStats struct {
 	Hits, Misses, Evictions int64
 }
 
-// CacheStats returns the cache's counters.
+// CacheStats returns the cache's counters; they stay zero without one.
 func (v *Verifier) CacheStats() CacheStats {
-	if v.cache == nil {
-		return CacheStats{}
-	}
-	return CacheStats{Hits: v.cache.hits.Load(), Misses: v.cache.misses.Load(), Evictions: v.cache.evicted.Load()}
+	c := &v.counters
+	return CacheStats{Hits: c.hits.Load(), Misses: c.misses.Load(), Evictions: c.evictions.Load()}
 }
 
 // Authenticate tells who sends the Authorization header's value. Its errors are *Error. A header of another scheme than
@@ -113,104 +130,65 @@ func (v *Verifier) Authenticate(ctx context.Context, authorization string) (*Ide
 		}
 		return v.anonymous, nil
 	}
-	if v.keys == nil && v.remote == nil {
+	ring := v.ring.Load()
+	if ring == nil {
 		return nil, errNoSecret
 	}
-	if token == "" {
-		return nil, errEmptyToken
-	}
-	identity, refused := v.authenticate(ctx, token)
+	identity, refused := v.identify(ctx, ring, token)
 	if refused != nil {
 		return nil, refused
 	}
 	return identity, nil
 }
 
-func (v *Verifier) authenticate(ctx context.Context, token string) (*Identity, *Error) {
-	now := v.clock()
-	if v.cache == nil {
-		found, refused := v.inspect(ctx, token)
-		if refused != nil {
-			return nil, refused
+// identify looks a token up in the cache, or verifies it and remembers what came out. Tokens with a good signature are
+// remembered even if their claims are refused, because clients come back with expired tokens.
+func (v *Verifier) identify(ctx context.Context, ring *keyring, token string) (*Identity, *Error) {
+	var hash tokenHash
+	if ring.cache != nil {
+		hash = hashToken(token)
+		if known := ring.cache.get(&hash); known != nil {
+			return known.at(v.clock())
 		}
-		return found.identity, found.validity.check(now)
 	}
-	hash := hashToken(token)
-	found := v.cache.get(hash)
-	if found == nil {
-		var refused *Error
-		if found, refused = v.inspect(ctx, token); refused != nil {
-			return nil, refused
-		}
-		found.hash = hash
-		v.cache.add(found)
-	}
-	if refused := found.validity.check(now); refused != nil {
-		return nil, refused
-	}
-	return found.identity, nil
-}
-
-// inspect verifies a token and all of its claims that do not depend on the time.
-func (v *Verifier) inspect(ctx context.Context, token string) (*verified, *Error) {
-	payload, refused := v.verify(ctx, token)
+	parsed, refused := parseCompact(token)
 	if refused != nil {
 		return nil, refused
 	}
-	claims, refused := decodeClaims(payload)
+	if ring, refused = v.verify(ctx, ring, parsed); refused != nil {
+		return nil, refused
+	}
+	found, refused := v.judge(parsed.payload)
 	if refused != nil {
 		return nil, refused
 	}
-	valid, refused := validityOf(claims)
-	if refused != nil {
-		return nil, refused
+	if ring.cache != nil {
+		ring.cache.add(&hash, found)
 	}
-	// Of several faults the first counts, and time comes before the audience.
-	if refused := valid.check(v.clock()); refused != nil {
-		return nil, refused
-	}
-	if refused := checkAudience(claims["aud"], v.wanted); refused != nil {
-		return nil, refused
-	}
-	role, ok := v.rolePath.role(claims)
-	if !ok {
-		if role = v.anonRole; role == "" {
-			return nil, errTokenRequired
-		}
-	}
-	identity, err := identityOf(claims, role)
-	if err != nil {
-		return nil, errClaims
-	}
-	return &verified{identity: identity, validity: valid}, nil
+	return found.at(v.clock())
 }
 
-func (v *Verifier) wanted(audience string) bool { return v.audience == "" || v.audience == audience }
-
-func (v *Verifier) verify(ctx context.Context, token string) ([]byte, *Error) {
-	payload, refused := verify(v.keys, token)
-	if refused == nil || v.remote == nil || (refused != errNoKey && refused != errKeysFailed) {
-		return payload, refused
+// verify checks the signature, with fresh remote keys if that may help. It returns the keyring that decided.
+func (v *Verifier) verify(ctx context.Context, ring *keyring, c *compact) (*keyring, *Error) {
+	refused := ring.verify(c)
+	if refused == nil || v.remote == nil || !mayBeRotated(c, refused) {
+		return ring, refused
 	}
-	return v.remote.verify(ctx, token)
+	v.remote.refetch(ctx)
+	if fresh := v.ring.Load(); fresh != ring {
+		ring, refused = fresh, fresh.verify(c)
+	}
+	if refused != nil && !ring.complete {
+		return ring, errNoRemoteKeys
+	}
+	return ring, refused
 }
 
-// bearer returns the token of a Bearer header; the scheme is case-insensitive (RFC 9110, section 11.1).
-func bearer(authorization string) (token string, ok bool) {
-	scheme, rest, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "bearer") {
-		return "", false
+// mayBeRotated is true of a refusal that a newer set of public keys could lift.
+func mayBeRotated(c *compact, refused *Error) bool {
+	switch c.algorithm {
+	case jwa.HS256, jwa.HS384, jwa.HS512:
+		return false
 	}
-	return strings.TrimLeft(rest, " \t"), true
-}
-
-// identityOf makes an identity with "role" among its claims.
-func identityOf(claims map[string]any, role string) (*Identity, error) {
-	claims["role"] = role
-	text, err := json.Marshal(claims)
-	if err != nil {
-		return nil, fmt.Errorf("rls: claims: %w", err)
-	}
-	subject, _ := claims["sub"].(string)
-	return &Identity{Role: role, Claims: string(text), Subject: subject}, nil
+	return refused == errNoKey || c.keyID == ""
 }

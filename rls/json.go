@@ -1,0 +1,54 @@
+package rls
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// encodeJSON renders a value on one line without the escapes that only HTML needs.
+func encodeJSON(v any) (string, error) {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSONString quotes a text for JSON. Bytes that are not UTF-8 become U+FFFD and control characters are escaped, so the
+// result is a text that PostgreSQL takes whatever the input is.
+func appendJSONString(out []byte, s string) []byte {
+	out = append(out, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c < 0x20 || c == 0x7f:
+			out = append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+		case c < utf8.RuneSelf:
+			out = append(out, c)
+		default:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			out = utf8.AppendRune(out, r)
+			i += size
+			continue
+		}
+		i++
+	}
+	return append(out, '"')
+}
+
+// appendPair adds a member to an object that is being written.
+func appendPair(out []byte, name, value string) []byte {
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	out = appendJSONString(out, name)
+	out = append(out, ':')
+	return appendJSONString(out, value)
+}
