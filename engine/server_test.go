@@ -101,7 +101,7 @@ func databaseOf(t *testing.T, connString string) string {
 func TestKeyRolesAndLog(t *testing.T) {
 	t.Parallel()
 	r := serve(t, func(cfg *Config) {
-		psql(t, cfg.DatabaseURL, "create function public.me() returns text language sql return current_user")
+		psql(t, cfg.DatabaseURL, "create function public.me(secret text) returns text language sql return current_user")
 	})
 	anon, service := r.info.AnonKey, r.token("service_role")
 	for _, tt := range []struct {
@@ -114,7 +114,7 @@ func TestKeyRolesAndLog(t *testing.T) {
 		{"service key alone", map[string]string{"apikey": service}, `"service_role"`},
 		{"anon key and a token", map[string]string{"apikey": anon, "Authorization": "Bearer " + r.token("authenticated")}, `"authenticated"`},
 	} {
-		got := r.call(http.MethodPost, "/rest/v1/rpc/me?select=hush", tt.header, strings.NewReader("{}"))
+		got := r.call(http.MethodGet, "/rest/v1/rpc/me?secret=hush", tt.header, nil)
 		if got.body != tt.want {
 			t.Errorf("%s: %d %s, want %s", tt.name, got.status, got.body, tt.want)
 		}
