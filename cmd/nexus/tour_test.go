@@ -40,7 +40,7 @@ func TestTour(t *testing.T) {
 		"{\"owner\":\"22222222-2222-2222-2222-222222222222\",\"task\":\"call Ann\"}", // the service key's
 		"\"task\":\"water the plants\",\"done\":true}]\n",
 		"Content-Range: 0-0/1", "403 Forbidden", "\"code\":\"42501\"",
-		"--\n1\n--\n", // open_todos as Bob
+		"CREATE FUNCTION\n1\n--\n", // open_todos as Bob
 		"\"swagger\":\"2.0\"", "\"/rpc/open_todos\"",
 	} {
 		if !strings.Contains(strings.ReplaceAll(out.String(), "\r", ""), want) {
