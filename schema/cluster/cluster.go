@@ -172,6 +172,7 @@ func (c *Cluster) urlOf(database string) string {
 // server is told to drop everything at once; it recovers at its next start.
 func (c *Cluster) Stop(ctx context.Context) error {
 	clean := c.halt(ctx)
+	_ = os.Remove(c.socketDir) // empty now; if it is not, the next start uses it
 	c.lock.Release()
 	if !clean {
 		return fmt.Errorf("cluster: PostgreSQL did not shut down in time: %w", ctx.Err())
