@@ -39,6 +39,7 @@ func newRootCommand() *cobra.Command {
 		newKeysCommand(),
 		newTokenCommand(),
 		newMigrateCommand(),
+		newPostgrestCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -1,0 +1,71 @@
+package postgrest
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// probeTimeout bounds the look at whether the API accepts connections.
+const probeTimeout = time.Second
+
+// admin serves the admin endpoints (https://docs.postgrest.org/en/v14/references/admin_server.html).
+func (s *Server) admin(api net.Addr) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/live", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(liveStatus(accepts(r.Context(), api)))
+	})
+	mux.HandleFunc("/ready", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(s.readyStatus(accepts(r.Context(), api)))
+	})
+	mux.HandleFunc("/config", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(s.Config().Dump()))
+	})
+	mux.HandleFunc("/schema_cache", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		if snapshot := s.cache.Snapshot(); snapshot != nil {
+			_ = json.NewEncoder(w).Encode(describe(snapshot))
+		}
+	})
+	mux.Handle("/metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func liveStatus(accepting bool) int {
+	if accepting {
+		return http.StatusOK
+	}
+	return http.StatusInternalServerError
+}
+
+// readyStatus is 200 when requests can be served from a fresh schema, 503 while that is being worked on, and 500 when the
+// API does not even accept connections.
+func (s *Server) readyStatus(accepting bool) int {
+	status := s.cache.Status()
+	switch {
+	case !accepting:
+		return http.StatusInternalServerError
+	case !status.Loaded, status.LastError != nil, s.first.DBChannelEnabled && !status.Listening:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusOK
+	}
+}
+
+// accepts reports whether the API's address accepts a connection.
+func accepts(ctx context.Context, api net.Addr) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, api.Network(), api.String())
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}

@@ -1,0 +1,61 @@
+package postgrest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+)
+
+// listen opens the address of the API: the unix socket if one is set, else host and port.
+func listen(ctx context.Context, c *Config) (net.Listener, error) {
+	var lc net.ListenConfig
+	if c.ServerUnixSocket == "" {
+		return listenHost(ctx, c.ServerHost, c.ServerPort)
+	}
+	// A socket that an earlier process left behind would refuse the address.
+	if info, err := os.Lstat(c.ServerUnixSocket); err == nil && info.Mode().Type() == fs.ModeSocket {
+		_ = os.Remove(c.ServerUnixSocket)
+	}
+	l, err := lc.Listen(ctx, "unix", c.ServerUnixSocket)
+	if err != nil {
+		return nil, fmt.Errorf("server-unix-socket: %w", err)
+	}
+	if err := os.Chmod(c.ServerUnixSocket, fs.FileMode(c.ServerUnixSocketMode)); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// listenAdmin opens the address of the admin server; it is nil when no port is set.
+func listenAdmin(ctx context.Context, c *Config) (net.Listener, error) {
+	if c.AdminServerPort == nil {
+		return nil, nil //nolint:nilnil // no admin server is not an error
+	}
+	return listenHost(ctx, c.AdminServerHost, *c.AdminServerPort)
+}
+
+// listenHost understands PostgREST's special host names: * and its kin mean any address, ! means that one family has to
+// work
+// (https://docs.postgrest.org/en/v14/references/configuration.html#server-host).
+func listenHost(ctx context.Context, host string, port int64) (net.Listener, error) {
+	network, address := "tcp", host
+	switch host {
+	case "*":
+		address = ""
+	case "*4", "!4":
+		network, address = "tcp4", "0.0.0.0"
+	case "*6", "!6":
+		network, address = "tcp6", "::"
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, network, net.JoinHostPort(address, strconv.FormatInt(port, 10)))
+	if err != nil && (host == "*4" || host == "*6") {
+		// The family is only preferred.
+		l, err = lc.Listen(ctx, "tcp", net.JoinHostPort("", strconv.FormatInt(port, 10)))
+	}
+	return l, err
+}
