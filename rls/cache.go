@@ -9,7 +9,10 @@ import (
 // tokenHash stands for a token in the cache, so that the cache holds no token.
 type tokenHash [sha256.Size]byte
 
-func hashToken(token string) tokenHash { return sha256.Sum256([]byte(token)) }
+func hashToken(token string) tokenHash {
+	var buffer [2048]byte // on the stack; few tokens need more
+	return sha256.Sum256(append(buffer[:0], token...))
+}
 
 // cacheCounters outlive the caches that they count for.
 type cacheCounters struct {

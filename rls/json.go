@@ -23,23 +23,29 @@ const hexDigits = "0123456789abcdef"
 // result is a text that PostgreSQL takes whatever the input is.
 func appendJSONString(out []byte, s string) []byte {
 	out = append(out, '"')
+	plain := 0 // where the text begins that has not been copied yet
 	for i := 0; i < len(s); {
 		c := s[i]
+		if c >= 0x20 && c < 0x7f && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		out = append(out, s[plain:i]...)
 		switch {
 		case c == '"' || c == '\\':
 			out = append(out, '\\', c)
-		case c < 0x20 || c == 0x7f:
-			out = append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+			i++
 		case c < utf8.RuneSelf:
-			out = append(out, c)
+			out = append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+			i++
 		default:
 			r, size := utf8.DecodeRuneInString(s[i:])
 			out = utf8.AppendRune(out, r)
 			i += size
-			continue
 		}
-		i++
+		plain = i
 	}
+	out = append(out, s[plain:]...)
 	return append(out, '"')
 }
 

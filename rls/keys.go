@@ -105,11 +105,11 @@ func parseKeySet(text []byte) (keys []key, unusable, err error) {
 	if err := json.Unmarshal(text, &members); err != nil {
 		return nil, nil, err
 	}
-	set := []json.RawMessage{text}
-	if list, ok := members["keys"]; ok {
-		if err := json.Unmarshal(list, &set); err != nil {
-			return nil, nil, err
-		}
+	var set []json.RawMessage
+	if list, ok := members["keys"]; !ok {
+		set = []json.RawMessage{text}
+	} else if err := json.Unmarshal(list, &set); err != nil {
+		return nil, nil, err
 	}
 	var problems []error
 	for i, one := range set {

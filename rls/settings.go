@@ -61,7 +61,7 @@ func searchPath(schemas []string) string {
 // headersJSON renders the headers with names in lower case; cookies have a setting of their own. Of a repeated header the
 // last value counts.
 func headersJSON(header http.Header, host string) string {
-	out := make([]byte, 0, 512)
+	out := make([]byte, 0, 2048) // on the stack for most requests
 	out = append(out, '{')
 	if host != "" {
 		out = appendPair(out, "host", host)
@@ -74,10 +74,21 @@ func headersJSON(header http.Header, host string) string {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		values := header[name]
-		out = appendPair(out, strings.ToLower(name), values[len(values)-1])
+		values, start := header[name], len(out)
+		out = appendPair(out, name, "")
+		lowerASCII(out[start:])
+		out = appendJSONString(out[:len(out)-len(`""`)], values[len(values)-1])
 	}
 	return string(append(out, '}'))
+}
+
+// lowerASCII is enough for the names of headers (RFC 9110, section 5.1).
+func lowerASCII(text []byte) {
+	for i, c := range text {
+		if c >= 'A' && c <= 'Z' {
+			text[i] = c + ('a' - 'A')
+		}
+	}
 }
 
 // cookiesJSON renders the pairs of a Cookie header as PostgREST splits it: at semicolons and at the first equals sign, with
