@@ -229,7 +229,7 @@ func TestFailedFetchKeepsKeys(t *testing.T) {
 			func() { i.answer(`{"keys":[]}`) },
 			func() { i.answer(`<html>`) },
 			func() { i.publish(t, jwk(shared, nil)) },
-			func() { i.answer(strings.Repeat(" ", 1<<20) + marshal(t, jwkSet(key("two")))) },
+			func() { i.answer(marshal(t, jwkSet(key("two"))) + strings.Repeat(" ", 1<<20)) },
 		} {
 			fetches := i.count()
 			broken()
@@ -272,6 +272,38 @@ func TestNoKeysYet(t *testing.T) {
 		time.Sleep(time.Second) // it is tried again soon
 		synctest.Wait()
 		authenticate(t, v, one)
+	})
+}
+
+func TestFetchesBackOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("connection refused")
+		i := issuer{err: refused}
+		v := i.startVerifier(t, rls.VerifierConfig{})
+		defer v.Close()
+		start, at := time.Now(), func(after time.Duration) time.Time { return time.Now().Add(after) }
+		for n, next := range []time.Time{
+			at(0), at(1 * time.Second), at(3 * time.Second), at(7 * time.Second), at(15 * time.Second),
+			at(15*time.Second + 10*time.Minute), at(16*time.Second + 10*time.Minute),
+		} {
+			time.Sleep(time.Until(next) - time.Nanosecond)
+			synctest.Wait()
+			if got := i.count(); n > 0 && got != n {
+				t.Fatalf("%d fetches before %s, want %d", got, next.Sub(start), n)
+			}
+			switch n {
+			case 4: // the fifth succeeds, the next ones fail again
+				i.publish(t, key("one"))
+			case 5:
+				i.fail(refused)
+			}
+			time.Sleep(time.Nanosecond)
+			synctest.Wait()
+			if got := i.count(); got != n+1 {
+				t.Fatalf("%d fetches at %s, want %d", got, next.Sub(start), n+1)
+			}
+		}
 	})
 }
 
