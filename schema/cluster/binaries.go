@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // minMajor is the oldest PostgreSQL that is supported.
@@ -37,6 +38,10 @@ type finder struct {
 	fetch    Fetch
 	fetchDir string
 	progress func(string)
+	// owner is who will run the programs.
+	owner owner
+	// major is the version that the data directory needs, 0 if it is new.
+	major int
 
 	tried []string
 }
@@ -49,7 +54,7 @@ func (f *finder) find(ctx context.Context) (Binaries, error) {
 	}
 	for _, place := range places {
 		for _, dir := range place(ctx) {
-			b, err := inspect(ctx, dir)
+			b, err := f.inspect(ctx, dir)
 			if err == nil {
 				return b, nil
 			}
@@ -60,7 +65,7 @@ func (f *finder) find(ctx context.Context) (Binaries, error) {
 		dir, err := f.fetch(ctx, f.fetchDir, f.progress)
 		if err == nil {
 			var b Binaries
-			if b, err = inspect(ctx, dir); err == nil {
+			if b, err = f.inspect(ctx, dir); err == nil {
 				return b, nil
 			}
 		}
@@ -124,32 +129,39 @@ func (f *finder) glob(patterns ...string) []string {
 	return dirs
 }
 
-// remedy is the command that installs PostgreSQL with the package manager that is here.
+// remedy is the command that installs PostgreSQL, in the version we need, with the package manager that is here.
 func (f *finder) remedy() string {
-	for _, m := range []struct{ program, command string }{
-		{"apt-get", "apt-get install -y postgresql"},
-		{"dnf", "dnf install -y postgresql-server postgresql-contrib"},
-		{"apk", "apk add postgresql postgresql-contrib"},
-		{"pacman", "pacman -S postgresql"},
-		{"brew", "brew install postgresql@17"},
+	for _, m := range []struct{ program, newest, exact string }{
+		{"apt-get", "apt-get install -y postgresql", "apt-get install -y postgresql-%d"},
+		{"dnf", "dnf install -y postgresql-server postgresql-contrib", "dnf install -y postgresql%d-server"},
+		{"apk", "apk add postgresql postgresql-contrib", "apk add postgresql%d"},
+		{"pacman", "pacman -S postgresql", "pacman -S postgresql"},
+		{"brew", "brew install postgresql@17", "brew install postgresql@%d"},
 	} {
-		if _, err := f.lookPath(m.program); err == nil {
-			return m.command
+		if _, err := f.lookPath(m.program); err != nil {
+			continue
 		}
+		if f.major != 0 {
+			return strings.Replace(m.exact, "%d", strconv.Itoa(f.major), 1)
+		}
+		return m.newest
 	}
 	return "see https://www.postgresql.org/download/ for " + runtime.GOOS
 }
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// inspect checks that a directory has the programs we need, in a version we support.
-func inspect(ctx context.Context, dir string) (Binaries, error) {
+// inspect checks that a directory has the programs we need, in a version that suits, and that their user can run them.
+func (f *finder) inspect(ctx context.Context, dir string) (Binaries, error) {
 	for _, program := range []string{"initdb", "postgres"} {
 		if _, err := os.Stat(filepath.Join(dir, program)); err != nil {
 			return Binaries{}, fmt.Errorf("no %s: %w", program, fs.ErrNotExist)
 		}
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: f.owner.credential()}
+	cmd.Dir = "/"
+	out, err := cmd.Output()
 	if err != nil {
 		return Binaries{}, fmt.Errorf("postgres --version: %w", err)
 	}
@@ -160,6 +172,9 @@ func inspect(ctx context.Context, dir string) (Binaries, error) {
 	major, _ := strconv.Atoi(string(match[1]))
 	if major < minMajor {
 		return Binaries{}, fmt.Errorf("version %d is too old", major)
+	}
+	if f.major != 0 && major != f.major {
+		return Binaries{}, fmt.Errorf("version %d, but the data directory was made by version %d", major, f.major)
 	}
 	return Binaries{Dir: dir, Major: major}, nil
 }

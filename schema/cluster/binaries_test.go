@@ -71,6 +71,51 @@ func TestFindExplicitOnly(t *testing.T) {
 	}
 }
 
+func TestFindKeepsTheVersionOfTheData(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for _, version := range []string{"15", "17"} {
+		fakePrograms(t, filepath.Join(root, "usr/lib/postgresql", version, "bin"), version+".1")
+	}
+	f := newFinder(root)
+	f.major = 15
+	if b, err := f.find(t.Context()); err != nil || b.Major != 15 {
+		t.Errorf("found %+v, error %v; want version 15", b, err)
+	}
+	f = newFinder(root)
+	f.major = 16
+	f.lookPath = func(name string) (string, error) {
+		if name == "apt-get" {
+			return "/usr/bin/apt-get", nil
+		}
+		return "", fs.ErrNotExist
+	}
+	_, err := f.find(t.Context())
+	for _, want := range []string{"version 17, but the data directory was made by version 16", "apt-get install -y postgresql-16"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not mention %q", err, want)
+		}
+	}
+}
+
+func TestFindSkipsWhatTheOwnerCannotRun(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root becomes somebody else")
+	}
+	root := openDir(t)
+	dir := fakePrograms(t, filepath.Join(root, "usr/lib/postgresql/17/bin"), "17.1")
+	fakePrograms(t, filepath.Join(root, "usr/lib/postgresql/16/bin"), "16.1")
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f := newFinder(root)
+	f.owner = stranger
+	if b, err := f.find(t.Context()); err != nil || b.Major != 16 {
+		t.Errorf("found %+v, error %v; want version 16, the one it may run", b, err)
+	}
+}
+
 func TestFindDownloads(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

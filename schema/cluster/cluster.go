@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -62,8 +60,8 @@ type Cluster struct {
 	ended    chan struct{}
 }
 
-// Start brings the server up and returns when it accepts connections. It fails with ErrInUse, a *BinariesError or a
-// *StartError. The directory's lock is held until Stop.
+// Start brings the server up and returns when it accepts connections. It fails with ErrInUse, a *BinariesError,
+// a *DirError or a *StartError. The directory's lock is held until Stop.
 func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -98,16 +96,32 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 }
 
 func (c *Cluster) start(ctx context.Context) (err error) {
+	c.owner = chooseOwner(c.dataDir)
+	if err := c.owner.admit(c.cfg.Dir); err != nil {
+		return err
+	}
 	f := &finder{
 		explicit: c.cfg.BinDir, lookPath: exec.LookPath, root: "/", fetch: c.cfg.Fetch, fetchDir: fetchDir(), progress: c.progress,
+		owner: c.owner, major: majorOf(c.dataDir),
 	}
 	if c.bin, err = f.find(ctx); err != nil {
 		return err
 	}
-	c.owner = chooseOwner(c.dataDir)
-	if c.password, err = readPassword(c.cfg.Dir); err != nil {
+	if c.password, err = readPassword(c.cfg.Dir, c.dataDir); err != nil {
 		return err
 	}
+	if c.socketDir, err = makeSocketDir(c.owner, c.dataDir, os.TempDir(), "/tmp"); err != nil {
+		return err
+	}
+	if err := c.prepare(ctx); err != nil {
+		_ = os.RemoveAll(c.socketDir)
+		return err
+	}
+	return c.run(ctx)
+}
+
+// prepare does what has to be done before the server can start.
+func (c *Cluster) prepare(ctx context.Context) error {
 	c.stopOrphan(ctx)
 	if err := c.initialize(ctx); err != nil {
 		return err
@@ -115,14 +129,13 @@ func (c *Cluster) start(ctx context.Context) (err error) {
 	if err := c.writeSettings(); err != nil {
 		return err
 	}
-	if err := c.makeSocketDir(); err != nil {
-		return err
-	}
-	if err := c.choosePort(ctx); err != nil {
-		return err
-	}
+	return c.choosePort(ctx)
+}
+
+// run starts the supervisor and waits until it has brought the server up.
+func (c *Cluster) run(ctx context.Context) (err error) {
 	first := make(chan error, 1)
-	go c.supervise(first)
+	go c.supervise(first) //nolint:gosec // it lives until Stop, not as long as the start
 	select {
 	case err = <-first:
 	case <-ctx.Done():
@@ -178,25 +191,6 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		return fmt.Errorf("cluster: PostgreSQL did not shut down in time: %w", ctx.Err())
 	}
 	return nil
-}
-
-// makeSocketDir makes the private directory of the socket. A socket's path has a length limit, and PostgreSQL's user must
-// be able to walk there, so it is a short one among the temporary files, named after the data directory.
-func (c *Cluster) makeSocketDir() error {
-	sum := sha256.Sum256([]byte(c.dataDir))
-	c.socketDir = filepath.Join(os.TempDir(), "nexus-"+hex.EncodeToString(sum[:6]))
-	if err := os.Mkdir(c.socketDir, 0o700); err != nil && !os.IsExist(err) {
-		return fmt.Errorf("cluster: %w", err)
-	}
-	info, err := os.Lstat(c.socketDir)
-	if err != nil {
-		return fmt.Errorf("cluster: %w", err)
-	}
-	uid, _, _ := ownerOf(c.socketDir)
-	if !info.IsDir() || uid != os.Geteuid() && uid != c.owner.uid {
-		return fmt.Errorf("cluster: %s belongs to somebody else", c.socketDir)
-	}
-	return c.owner.own(c.socketDir)
 }
 
 // choosePort takes the port of the last start if it is free.

@@ -3,8 +3,10 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -127,13 +129,17 @@ func TestLife(t *testing.T) {
 		}
 	})
 	t.Run("refuses a second process", func(t *testing.T) {
-		if _, err := cluster.Start(t.Context(), cluster.Config{Dir: dir}); !errors.Is(err, cluster.ErrInUse) {
-			t.Errorf("error %v, want ErrInUse", err)
+		if _, err := cluster.Start(t.Context(), cluster.Config{Dir: dir}); !errors.Is(err, cluster.ErrInUse) ||
+			!strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
+			t.Errorf("error %v, want ErrInUse and who uses it", err)
 		}
 	})
-	query(t, c.URL(), "with made as (select 1) select 'x'")
-	query(t, c.URL(), "select set_config('x.y', 'z', false)")
 	execute(t, c.URL(), "create table kept as select 42 as n")
+	t.Run("reads changed settings again", func(t *testing.T) {
+		execute(t, c.URL(), "alter system set work_mem = '11MB'")
+		query(t, c.URL(), "select pg_reload_conf()::text")
+		waitFor(t, func() bool { return query(t, c.URL(), "select current_setting('work_mem')") == "11MB" })
+	})
 	t.Run("comes back after its server was killed", func(t *testing.T) {
 		if err := syscall.Kill(postmaster(t, dir), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -191,17 +197,162 @@ func TestUnreachableParent(t *testing.T) {
 	}
 }
 
-func TestHalfMadeClusterIsMadeAnew(t *testing.T) {
+// TestInterruptedFirstStart finds what a first start that was killed in the middle has left.
+func TestInterruptedFirstStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "pg", "base"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "pg.new", "base"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "pg", "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{filepath.Join("pg.new", "PG_VERSION"), "superuser.password"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c := start(t, dir)
-	if !c.Up() {
-		t.Error("not up")
+	if got := query(t, c.URL(), "select '1'"); got != "1" {
+		t.Error(got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "pg.new")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("pg.new is still there (%v)", err)
+	}
+}
+
+// TestDataIsNeverRemoved starts on directories that are not as we left them.
+func TestDataIsNeverRemoved(t *testing.T) {
+	t.Parallel()
+	t.Run("settings lost", func(t *testing.T) {
+		t.Parallel()
+		dir := filepath.Join(t.TempDir(), "data")
+		c := start(t, dir)
+		execute(t, c.URL(), "create table kept as select 42 as n")
+		stop(t, c)
+		if err := os.Remove(filepath.Join(dir, "pg", "nexus.conf")); err != nil {
+			t.Fatal(err)
+		}
+		again := start(t, dir)
+		if got := query(t, again.URL(), "select n || ' ' || current_setting('random_page_cost') from kept"); got != "42 1.1" {
+			t.Errorf("found %q, want the data and the settings", got)
+		}
+	})
+	t.Run("password lost", func(t *testing.T) {
+		t.Parallel()
+		dir := filepath.Join(t.TempDir(), "data")
+		stop(t, start(t, dir))
+		if err := os.Remove(filepath.Join(dir, "superuser.password")); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, dir, "superuser.password is missing")
+		if _, err := os.Stat(filepath.Join(dir, "pg", "PG_VERSION")); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("something else in its place", func(t *testing.T) {
+		t.Parallel()
+		start(t, filepath.Join(t.TempDir(), "probe")) // skips where there is no PostgreSQL
+		dir := t.TempDir()
+		photos := filepath.Join(dir, "pg", "photos")
+		if err := os.MkdirAll(photos, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, dir, "no PostgreSQL data directory")
+		if _, err := os.Stat(photos); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// refuses expects a start to fail with a *DirError that says why.
+func refuses(t *testing.T, dir, why string) {
+	t.Helper()
+	c, err := cluster.Start(t.Context(), cluster.Config{Dir: dir, Fetch: noDownload})
+	if err == nil {
+		stop(t, c)
+	}
+	var refused *cluster.DirError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), why) || refused.Remedy == "" {
+		t.Errorf("error %v, want a *DirError that says %q and what to do", err, why)
+	}
+}
+
+// TestBusySessionDoesNotBlockTheRestart kills the server while a session computes, which would go on without noticing and
+// keep the shared memory in use until it is done, half a minute later.
+func TestBusySessionDoesNotBlockTheRestart(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	c := start(t, dir)
+	conn, err := pgx.Connect(t.Context(), c.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.Background(), "select 'busy', count(*) from generate_series(1, 40000000) n where md5(n::text) = ''")
+		busy <- err
+	}()
+	waitFor(t, func() bool {
+		return query(t, c.URL(), "select count(*)::text from pg_stat_activity where query like 'select ''busy''%' and state = 'active'") == "1"
+	})
+	if err := syscall.Kill(postmaster(t, dir), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	waitFor(t, func() bool { return c.Restarts() > 0 && c.Up() })
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v to come back", took)
+	}
+	if err := <-busy; err == nil {
+		t.Error("the session went on")
+	}
+}
+
+// TestStrangerIsLeftAlone has a process that is no PostgreSQL, though it works in the data directory, under the number in a
+// stale postmaster.pid.
+func TestStrangerIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	stop(t, start(t, dir))
+	stranger := exec.CommandContext(t.Context(), "sleep", "600")
+	stranger.Dir = filepath.Join(dir, "pg")
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- stranger.Wait() }()
+	stale := filepath.Join(dir, "pg", "postmaster.pid")
+	if err := os.WriteFile(stale, []byte(strconv.Itoa(stranger.Process.Pid)+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	// Whether PostgreSQL takes the file for stale depends on whose process that is; ours must live either way.
+	if c, err := cluster.Start(ctx, cluster.Config{Dir: dir, Fetch: noDownload}); err == nil {
+		stop(t, c)
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("the stranger was ended: %v", err)
+	default:
+		_ = stranger.Process.Kill()
+		_ = <-ended
+	}
+}
+
+// TestSocketDirIsRemoved looks where the socket was after the end.
+func TestSocketDirIsRemoved(t *testing.T) {
+	t.Parallel()
+	c := start(t, filepath.Join(t.TempDir(), "data"))
+	u, err := url.Parse(c.SocketURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	socketDir := u.Query().Get("host")
+	info, err := os.Stat(socketDir)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Fatalf("%s: %v, %v; want it private", socketDir, info, err)
+	}
+	stop(t, c)
+	if _, err := os.Stat(socketDir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there (%v)", socketDir, err)
 	}
 }

@@ -1,9 +1,9 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,31 +15,50 @@ import (
 // downloadVersion is what Download fetches.
 const downloadVersion = embedded.V17
 
-// Download fetches PostgreSQL's programs with github.com/fergusstrange/embedded-postgres into dir, once. That library can
-// only download as part of a start, so it starts a throw-away cluster; where that is refused (it does not change the user)
-// the programs are there all the same.
+// Download fetches PostgreSQL's programs with github.com/fergusstrange/embedded-postgres into dir, once.
 func Download(ctx context.Context, dir string, progress func(string)) (string, error) {
+	return download(ctx, embedded.DefaultConfig(), dir, progress)
+}
+
+// download puts the programs beside dir and moves them there when they are complete: an interrupted download must not be
+// taken for one that is done.
+func download(ctx context.Context, config embedded.Config, dir string, progress func(string)) (string, error) {
 	bin := filepath.Join(dir, "bin")
-	if _, err := os.Stat(filepath.Join(bin, "initdb")); err == nil {
+	if isDir(bin) {
 		return bin, nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // programs, to be run by another user
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o755); err != nil { //nolint:gosec // programs, to be run by another user
 		return "", fmt.Errorf("download: %w", err)
 	}
-	scratch, err := os.MkdirTemp("", "nexus-download-*")
+	scratch, err := os.MkdirTemp(parent, ".download-*")
 	if err != nil {
 		return "", fmt.Errorf("download: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
+	progress(fmt.Sprintf("downloading PostgreSQL %s to %s", downloadVersion, dir))
+	programs := filepath.Join(scratch, "programs")
+	if err := extract(ctx, config, scratch, programs, progress); err != nil {
+		return "", fmt.Errorf("download: %w", err)
+	}
+	if err := os.Rename(programs, dir); err != nil && !isDir(bin) { // another process may have been quicker
+		return "", fmt.Errorf("download: %w", err)
+	}
+	return bin, nil
+}
+
+// extract fetches the programs into a directory. The library can only download as part of a start, so it starts a
+// throw-away cluster. Where that is refused (to root, say) the programs are there all the same, but only if it got as far as
+// making its runtime directory, which it does when they are complete.
+func extract(ctx context.Context, config embedded.Config, scratch, programs string, progress func(string)) error {
 	port, err := freePort(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
-	progress(fmt.Sprintf("downloading PostgreSQL %s to %s", downloadVersion, dir))
-	var log bytes.Buffer
-	throwAway := embedded.NewDatabase(embedded.DefaultConfig().Version(downloadVersion).Port(uint32(port)).
-		BinariesPath(dir).CachePath(filepath.Join(scratch, "cache")).RuntimePath(filepath.Join(scratch, "run")).
-		DataPath(filepath.Join(scratch, "data")).Logger(&log).StartTimeout(time.Minute))
+	run := filepath.Join(scratch, "run")
+	throwAway := embedded.NewDatabase(config.Version(downloadVersion).Port(uint32(port)).BinariesPath(programs).
+		CachePath(filepath.Join(scratch, "cache")).RuntimePath(run).DataPath(filepath.Join(scratch, "data")).
+		Logger(io.Discard).StartTimeout(time.Minute))
 	done := make(chan error, 1)
 	go func() {
 		err := throwAway.Start()
@@ -48,14 +67,15 @@ func Download(ctx context.Context, dir string, progress func(string)) (string, e
 		}
 		done <- err
 	}()
-	err = waitShowing(ctx, done, progress)
-	if _, statErr := os.Stat(filepath.Join(bin, "initdb")); statErr == nil {
-		return bin, nil
+	if err := waitShowing(ctx, done, progress); err != nil && (ctx.Err() != nil || !isDir(run)) {
+		return err
 	}
-	if err == nil {
-		err = os.ErrNotExist
-	}
-	return "", fmt.Errorf("download: %w", err)
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // waitShowing waits for done and shows every few seconds that something still goes on.

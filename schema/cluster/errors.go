@@ -23,6 +23,18 @@ func (e *BinariesError) Error() string {
 		minMajor, strings.Join(e.Tried, "\n  "), e.Remedy)
 }
 
+// DirError means that the data directory cannot be used as it is. Nothing in it was changed.
+type DirError struct {
+	Dir string
+	// Problem says what is wrong with it, Remedy what the operator can do.
+	Problem, Remedy string
+}
+
+// Error implements error.
+func (e *DirError) Error() string {
+	return fmt.Sprintf("cluster: %s %s; %s", e.Dir, e.Problem, e.Remedy)
+}
+
 // StartError means that the server did not come up; Log holds its last words.
 type StartError struct {
 	Cause error

@@ -2,14 +2,13 @@ package cluster
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -20,45 +19,90 @@ const Superuser = "postgres"
 // settingsFile holds our settings; postgresql.conf includes it, and what a DBA sets with ALTER SYSTEM overrides it.
 const settingsFile = "nexus.conf"
 
-// initialize makes the cluster if the data directory holds none. A half-made one, left by a crash, is made anew.
+// initialize makes the cluster if there is none yet. It is made beside its place and moved there when it is complete, so what
+// is in its place is never half-made, and never removed.
 func (c *Cluster) initialize(ctx context.Context) error {
-	if _, err := os.Stat(filepath.Join(c.dataDir, "PG_VERSION")); err == nil {
-		if _, err := os.Stat(filepath.Join(c.dataDir, settingsFile)); err == nil {
-			return nil
+	if majorOf(c.dataDir) != 0 {
+		return nil
+	}
+	// Removing fails unless the directory is empty.
+	if err := os.Remove(c.dataDir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &DirError{
+			Dir: c.dataDir, Problem: "is in the way and is no PostgreSQL data directory (it has no PG_VERSION)",
+			Remedy: "move it elsewhere or choose another directory",
 		}
 	}
-	if err := os.RemoveAll(c.dataDir); err != nil {
+	c.progress("making a new database cluster in " + c.dataDir)
+	made := c.dataDir + ".new"
+	if err := os.RemoveAll(made); err != nil { // what an interrupted attempt has left
 		return fmt.Errorf("cluster: %w", err)
 	}
-	if err := c.owner.own(c.dataDir); err != nil {
+	if err := c.owner.own(made); err != nil {
 		return err
 	}
-	c.progress("making a new database cluster in " + c.dataDir)
+	if err := c.initdb(ctx, made); err != nil {
+		return err
+	}
+	if err := include(made); err != nil {
+		return err
+	}
+	if err := os.Rename(made, c.dataDir); err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	return syncDir(c.cfg.Dir)
+}
+
+// initdb makes a cluster in an empty directory.
+func (c *Cluster) initdb(ctx context.Context, made string) error {
 	passwordFile, err := c.passwordFile()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(passwordFile) }()
-	dir, err := os.Open(c.dataDir)
+	dir, err := os.Open(made)
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
 	defer func() { _ = dir.Close() }()
+	// The thread must not end before the child, which would take that for our death.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, c.bin.path("initdb"))
-	cmd.Args = append(cmd.Args, "--pgdata", c.owner.attach(cmd, c.dataDir, dir), "--username", Superuser,
+	cmd.Args = append(cmd.Args, "--pgdata", c.owner.attach(cmd, made, dir), "--username", Superuser,
 		"--pwfile", passwordFile, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--data-checksums",
 		"--no-instructions")
 	cmd.Env = childEnvironment()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return &StartError{Cause: fmt.Errorf("initdb: %w", err), Log: strings.TrimSpace(string(out))}
 	}
-	return c.include()
+	return nil
 }
 
-// include makes postgresql.conf read our settings. Writing settingsFile is the last step, so that its presence says that
-// the cluster is complete.
-func (c *Cluster) include() error {
-	conf, err := os.OpenFile(filepath.Join(c.dataDir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+// majorOf is the version of the PostgreSQL that made the data directory, 0 if there is none.
+func majorOf(dataDir string) int {
+	text, err := os.ReadFile(filepath.Join(dataDir, "PG_VERSION"))
+	if err != nil {
+		return 0
+	}
+	major, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return major
+}
+
+// syncDir makes renames in a directory durable.
+func syncDir(dir string) error {
+	file, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	return nil
+}
+
+// include makes postgresql.conf read our settings.
+func include(dataDir string) error {
+	conf, err := os.OpenFile(filepath.Join(dataDir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
@@ -66,7 +110,7 @@ func (c *Cluster) include() error {
 	if err = errors.Join(err, conf.Close()); err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	return c.writeSettings()
+	return nil
 }
 
 // writeSettings writes what suits the machine. random_page_cost is that of an SSD: with the default, the planner prefers
@@ -108,42 +152,6 @@ func (c *Cluster) writeSettings() error {
 		}
 	}
 	return nil
-}
-
-// readPassword returns the superuser's password, making it on first use.
-func readPassword(dir string) (string, error) {
-	path := filepath.Join(dir, "superuser.password")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("cluster: %w", err)
-	}
-	var random [24]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	password := hex.EncodeToString(random[:])
-	if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("cluster: %w", err)
-	}
-	return password, nil
-}
-
-// passwordFile hands the password to initdb in a file that only its user can read.
-func (c *Cluster) passwordFile() (string, error) {
-	file, err := os.CreateTemp("", "nexus-initdb-*")
-	if err != nil {
-		return "", fmt.Errorf("cluster: %w", err)
-	}
-	_, err = file.WriteString(c.password + "\n")
-	if c.owner.drop {
-		err = errors.Join(err, file.Chown(c.owner.uid, c.owner.gid))
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		_ = os.Remove(file.Name())
-		return "", fmt.Errorf("cluster: %w", err)
-	}
-	return file.Name(), nil
 }
 
 // childEnvironment keeps what would bend PostgreSQL's programs (PGDATA, PGPORT …) away from them.

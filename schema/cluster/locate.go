@@ -11,7 +11,7 @@ import (
 // Locate returns the superuser's connection string of the server in dir, which another process may be running. It fails with
 // fs.ErrNotExist if no server was ever started there.
 func Locate(dir string) (string, error) {
-	password, err := os.ReadFile(filepath.Join(dir, "superuser.password"))
+	password, err := os.ReadFile(filepath.Join(dir, passwordName))
 	if err != nil {
 		return "", fmt.Errorf("cluster: %w", err)
 	}

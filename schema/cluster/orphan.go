@@ -19,7 +19,7 @@ const (
 // stopOrphan ends a server that a process which died has left running on the data directory.
 func (c *Cluster) stopOrphan(ctx context.Context) {
 	pid, ok := c.postmaster()
-	if !ok || !serves(pid, c.dataDir) {
+	if !ok || pid < 0 || !serves(pid, c.dataDir) {
 		return // a stale file is PostgreSQL's to remove
 	}
 	c.log.WarnContext(ctx, "stopping a PostgreSQL that an earlier process left running", "pid", pid)
@@ -31,14 +31,33 @@ func (c *Cluster) stopOrphan(ctx context.Context) {
 	}
 }
 
-// postmaster reads the process id of postmaster.pid.
+// endRemnants ends what a postmaster that was killed has left: a session that is busy does not notice, and no new server
+// can start while it lives. An immediate shutdown is what the postmaster itself would have told it after a crash.
+func (c *Cluster) endRemnants(ctx context.Context) {
+	if pid, ok := c.postmaster(); ok && serves(max(pid, -pid), c.dataDir) {
+		return // they have a master, which starting will complain about
+	}
+	for _, signal := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGKILL} {
+		remnants := serversIn(c.dataDir)
+		if len(remnants) == 0 {
+			return
+		}
+		c.log.WarnContext(ctx, "ending processes that a killed PostgreSQL has left", "pids", remnants)
+		for _, pid := range remnants {
+			_ = syscall.Kill(pid, signal)
+		}
+		waitUntil(ctx, time.Second, func() bool { return len(serversIn(c.dataDir)) == 0 })
+	}
+}
+
+// postmaster reads the process id of postmaster.pid; it is negative for PostgreSQL's single-user mode (miscinit.c).
 func (c *Cluster) postmaster() (pid int, ok bool) {
 	lines := c.pidFile()
 	if len(lines) == 0 {
 		return 0, false
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	return pid, err == nil && pid > 0
+	return pid, err == nil && pid != 0
 }
 
 func (c *Cluster) pidFile() []string {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -16,39 +17,51 @@ const handedDir = "/proc/self/fd/3"
 // directory.
 func (o owner) attach(cmd *exec.Cmd, dataDir string, dir *os.File) string {
 	// The signal makes PostgreSQL shut down fast but cleanly if we die without having told it to.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT, Credential: o.credential()}
 	if !o.drop {
 		return dataDir
 	}
-	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid), NoSetGroups: false}
 	cmd.ExtraFiles = []*os.File{dir}
 	cmd.Dir = "/"
 	return handedDir
 }
 
-// serves reports whether the process is one that works in the data directory.
+// admit has nothing to do: the owner gets the data directory handed to it, wherever it lies.
+func (o owner) admit(string) error { return nil }
+
+// serves reports whether the process is a PostgreSQL that works in the data directory.
 func serves(pid int, dataDir string) bool {
-	cwd, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
+	real, err := filepath.EvalSymlinks(dataDir)
+	return err == nil && worksIn(strconv.Itoa(pid), real)
+}
+
+// serversIn lists the processes of PostgreSQL that work in the data directory.
+func serversIn(dataDir string) (pids []int) {
+	real, err := filepath.EvalSymlinks(dataDir)
 	if err != nil {
+		return nil
+	}
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, process := range processes {
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && worksIn(filepath.Base(process), real) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// worksIn goes by the program's name and its working directory: PostgreSQL's processes stay in their data directory. A
+// dead process that nobody has waited for has no working directory any more.
+func worksIn(pid, real string) bool {
+	program, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+	if err != nil || !strings.Contains(string(program), "postgres") {
 		return false
 	}
-	real, err := filepath.EvalSymlinks(dataDir)
+	cwd, err := os.Readlink(filepath.Join("/proc", pid, "cwd"))
 	return err == nil && cwd == real
 }
 
-func ownerOf(path string) (uid, gid int, ok bool) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, 0, false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, 0, false
-	}
-	return int(stat.Uid), int(stat.Gid), true
-}
-
-// memoryBytes is the machine's memory, 0 when unknown.
+// memoryBytes is the memory we may use, 0 when unknown: the machine's, or less in a container (cgroups v2 and v1).
 func memoryBytes() uint64 {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -58,5 +71,15 @@ func memoryBytes() uint64 {
 	if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kib); err != nil {
 		return 0
 	}
-	return kib << 10
+	memory := kib << 10
+	for _, limit := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		text, err := os.ReadFile(limit)
+		if err != nil {
+			continue
+		}
+		if bytes, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil { // or "max"
+			memory = min(memory, bytes)
+		}
+	}
+	return memory
 }

@@ -21,6 +21,8 @@ const (
 	backoffMax    = 5 * time.Second
 	// firstAttempts are the tries of the first start: what a killed server left may need a moment to go away.
 	firstAttempts = 6
+	// outputPatience is how long the output of a program that ended may stay open.
+	outputPatience = 100 * time.Millisecond
 	// lastWords is how much of a failed server's output is kept.
 	lastWords = 4 << 10
 )
@@ -41,6 +43,8 @@ func (c *Cluster) supervise(first chan<- error) {
 	defer close(c.ended)
 	backoff, pending := backoffMin, true
 	for attempt := 1; ; attempt++ {
+		c.endRemnants(context.Background())
+		began := time.Now()
 		s, err := c.launch()
 		if err == nil {
 			if err = c.awaitReady(s); err == nil {
@@ -48,10 +52,13 @@ func (c *Cluster) supervise(first chan<- error) {
 				if pending {
 					first <- nil
 				}
-				pending, backoff = false, backoffMin
+				pending = false
 				<-s.exited
 				c.up.Store(false)
 				err = s.err
+				if time.Since(began) > backoffMax { // one that keeps dying young is not hurried
+					backoff = backoffMin
+				}
 			}
 		}
 		if c.isStopping() {
@@ -85,6 +92,8 @@ func (c *Cluster) launch() (*server, error) {
 		"-p", strconv.Itoa(c.port), "-c", "unix_socket_permissions=0700")
 	cmd.Env = childEnvironment()
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
+	// Sessions that survive a killed postmaster hold its output open; its end must be noticed all the same.
+	cmd.WaitDelay = outputPatience
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.isStopping() {
@@ -133,6 +142,7 @@ func (c *Cluster) awaitReady(s *server) error {
 // shutdown was clean.
 func (c *Cluster) halt(ctx context.Context) bool {
 	c.stopOnce.Do(func() { close(c.stopping) })
+	defer func() { _ = os.RemoveAll(c.socketDir) }()
 	c.signal(syscall.SIGINT)
 	select {
 	case <-c.ended:

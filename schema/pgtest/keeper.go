@@ -116,19 +116,23 @@ func spawn(dir string) (state, error) {
 	if err := keeper.Start(); err != nil {
 		return state{}, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- keeper.Wait() }()
+	pid := keeper.Process.Pid
+	if err := keeper.Process.Release(); err != nil { // nothing of ours may be left waiting for it
+		return state{}, err
+	}
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
+		ended, _ := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
 		if s, ok := readState(dir); ok {
 			return s, nil
 		}
+		if ended == pid {
+			return state{}, errors.New("the keeper ended without a word")
+		}
 		select {
-		case err := <-ended:
-			return state{}, fmt.Errorf("the keeper ended: %w", errors.Join(err, errors.New("no state")))
 		case <-deadline.C:
 			return state{}, errors.New("the keeper did not start the server in time")
 		case <-ticker.C:
