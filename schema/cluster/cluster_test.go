@@ -334,7 +334,9 @@ func TestStrangerIsLeftAlone(t *testing.T) {
 		t.Errorf("the stranger was ended: %v", err)
 	default:
 		_ = stranger.Process.Kill()
-		_ = <-ended
+		if err := <-ended; err == nil {
+			t.Error("the stranger ended by itself")
+		}
 	}
 }
 
