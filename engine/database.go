@@ -23,7 +23,7 @@ func (s *Server) openDatabase(ctx context.Context, b *backend) (ownerURL string,
 		return "", err
 	}
 	b.onClose(func() error { return stopEmbedded(embedded) })
-	return embedded.URL(), nil
+	return embedded.SocketURL(), nil // cheaper than TCP, for both sides
 }
 
 func startEmbedded(ctx context.Context, cfg *Config, log *slog.Logger) (*cluster.Cluster, error) {
