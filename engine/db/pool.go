@@ -67,6 +67,7 @@ type Pool struct {
 	timeouts       atomic.Int64
 	// generation counts the times that all prepared statements became worthless.
 	generation atomic.Uint64
+	preludes   preludes
 }
 
 // Open parses the configuration and makes a pool. It does not connect: a database that is down is an error of the first

@@ -62,9 +62,14 @@ func (p *Pool) runOnce(ctx context.Context, tx *Tx) (res *Result, results int, e
 	defer conn.Release()
 	pg := conn.Conn().PgConn()
 	b := &batch{ctx: ctx, conn: pg, state: stateOf(pg), prepared: p.prepared, role: tx.Role}
+	b.expected = b.state.expected[:0]
+	defer func() { b.state.expected = b.expected[:0] }()
 	b.state.catchUp(p.generation.Load())
 	defer b.abandon()
-	res, err = b.run(tx)
+	res, err = b.run(tx, &p.preludes)
+	if ctx.Err() != nil && !isCancelled(err) {
+		b.closeConn() // as in passRows
+	}
 	return res, b.received, err
 }
 
@@ -89,26 +94,34 @@ type expectation struct {
 	prepare *statementKey
 	// name is the name the statement was prepared under.
 	name string
-	// keep is where the rows of a query go; nil drops them.
+	// keep is where the rows of a query go and rows who takes them instead; without either they are dropped.
 	keep *[][][]byte
+	rows Rows
 }
 
-func (b *batch) run(tx *Tx) (*Result, error) {
-	res := &Result{After: make([][][][]byte, len(tx.After))}
+func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
+	res := &Result{}
+	if len(tx.After) > 0 {
+		res.After = make([][][][]byte, len(tx.After))
+	}
 	b.open()
 	if tx.explicit() {
-		b.query(Statement{SQL: tx.beginSQL()}, nil)
+		b.query(Statement{SQL: tx.beginSQL()}, expectation{})
 	}
 	if tx.ReadOnly || len(tx.Settings) > 0 {
-		b.query(settingsStatement(tx.ReadOnly, tx.Settings), nil)
+		b.query(known.statement(tx.ReadOnly, tx.Settings), expectation{})
 	}
 	if tx.PreRequest.SQL != "" {
-		b.query(tx.PreRequest, nil)
+		b.query(tx.PreRequest, expectation{})
 	}
-	b.query(tx.Main, &res.Main)
+	if tx.Rows != nil {
+		b.query(tx.Main, expectation{rows: tx.Rows})
+	} else {
+		b.query(tx.Main, expectation{keep: &res.Main})
+	}
 	if !tx.decides() {
 		for i := range tx.After {
-			b.query(tx.After[i], &res.After[i])
+			b.query(tx.After[i], expectation{keep: &res.After[i]})
 		}
 		b.end(tx)
 	}
@@ -133,7 +146,7 @@ func (b *batch) run(tx *Tx) (*Result, error) {
 func (b *batch) decided(tx *Tx, res *Result) error {
 	b.open()
 	for i := range tx.After {
-		b.query(tx.After[i], &res.After[i])
+		b.query(tx.After[i], expectation{keep: &res.After[i]})
 	}
 	b.end(tx)
 	return b.sync()
@@ -145,11 +158,11 @@ func (b *batch) end(tx *Tx) {
 		return
 	}
 	if tx.End == Rollback {
-		b.query(Statement{SQL: "set constraints all immediate"}, nil)
-		b.query(Statement{SQL: "rollback"}, nil)
+		b.query(Statement{SQL: "set constraints all immediate"}, expectation{})
+		b.query(Statement{SQL: "rollback"}, expectation{})
 		return
 	}
-	b.query(Statement{SQL: "commit"}, nil)
+	b.query(Statement{SQL: "commit"}, expectation{})
 }
 
 func (b *batch) open() {
@@ -161,11 +174,12 @@ func (b *batch) open() {
 	b.state.stale = nil
 }
 
-// query queues a statement. Statements that are not prepared yet are prepared in the same round trip.
-func (b *batch) query(s Statement, keep *[][][]byte) {
+// query queues a statement, whose result is handled as e says. Statements that are not prepared yet are prepared in the
+// same round trip.
+func (b *batch) query(s Statement, e expectation) {
 	if !b.prepared {
 		b.pipeline.SendQueryParams(s.SQL, s.Args, nil, nil, s.Formats)
-		b.expected = append(b.expected, expectation{keep: keep})
+		b.expected = append(b.expected, e)
 		return
 	}
 	key := statementKey{role: b.role, sql: s.SQL}
@@ -177,7 +191,7 @@ func (b *batch) query(s Statement, keep *[][][]byte) {
 		b.expected = append(b.expected, expectation{prepare: &key, name: name})
 		b.pipeline.SendQueryPrepared(name, s.Args, nil, s.Formats)
 	}
-	b.expected = append(b.expected, expectation{keep: keep})
+	b.expected = append(b.expected, e)
 }
 
 // sync ends the pipeline and reads all results. The first error is returned after the server has reported ready.
@@ -222,6 +236,9 @@ func (b *batch) receive(e expectation) error {
 	case *pgconn.CloseComplete:
 		return nil
 	case *pgconn.ResultReader:
+		if e.rows != nil {
+			return b.passRows(r, e.rows)
+		}
 		return readRows(r, e.keep)
 	default:
 		return fmt.Errorf("db: unexpected answer %T in a pipeline", result)
@@ -246,6 +263,27 @@ func readRows(r *pgconn.ResultReader, keep *[][][]byte) error {
 	return err
 }
 
+// passRows passes rows on as they arrive. When their taker fails, the statement is cancelled and its remaining rows, which
+// may be many, are read to nowhere.
+func (b *batch) passRows(r *pgconn.ResultReader, rows Rows) error {
+	err := rows.Begin(r.FieldDescriptions())
+	for err == nil && r.NextRow() {
+		err = rows.Row(r.Values())
+	}
+	if err == nil {
+		_, err = r.Close()
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), cancelGrace)
+	defer cancel()
+	cancelErr := b.conn.CancelRequest(ctx)
+	if _, closeErr := r.Close(); cancelErr != nil || !isCancelled(closeErr) {
+		// The cancel request may still be on its way, and must not reach the next request's statement.
+		b.closeConn()
+	}
+	return &checkError{err}
+}
+
 // rollback leaves a failed explicit transaction, so that the connection can serve the next request; it returns cause.
 func (b *batch) rollback(cause error) error {
 	b.done = true
@@ -257,7 +295,7 @@ func (b *batch) rollback(cause error) error {
 	defer cancel()
 	b.ctx = ctx
 	b.open()
-	b.query(Statement{SQL: "rollback"}, nil)
+	b.query(Statement{SQL: "rollback"}, expectation{})
 	if err := b.sync(); err != nil {
 		b.closeConn()
 	}

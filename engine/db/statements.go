@@ -33,6 +33,8 @@ type connState struct {
 	stale []string
 	// generation is the pool's generation that the statements belong to.
 	generation uint64
+	// expected is kept for the next batch to fill.
+	expected []expectation
 }
 
 func stateOf(conn *pgconn.PgConn) *connState {

@@ -1,6 +1,8 @@
 package db
 
 import (
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"nexus/schema"
 )
 
@@ -43,11 +45,23 @@ type Tx struct {
 	// PreRequest, if its SQL is not empty, runs after the settings and before Main; its result is dropped.
 	PreRequest Statement
 	Main       Statement
+	// Rows, if set, takes the rows of Main as they arrive, instead of Result.
+	Rows Rows
 	// After run behind Main in the same transaction.
 	After []Statement
 	End   End
 	// Check, if set, sees Main's rows before the transaction ends; its error rolls the transaction back and is returned.
 	Check func(rows [][][]byte) error
+}
+
+// Rows takes rows as the server sends them.
+type Rows interface {
+	// Begin tells the columns before the first row, also when there is none. It is called again when the work is tried
+	// again, and then returns an error if it cannot take back what it has passed on.
+	Begin(columns []pgconn.FieldDescription) error
+	// Row takes one row; its values, in text format unless Formats says otherwise, are valid until it returns, nil for NULL.
+	// An error cancels the statement, rolls the transaction back and is what Run returns.
+	Row(values [][]byte) error
 }
 
 // Result holds the rows of Main and of each statement of After: rows of columns in text format, nil for NULL.
