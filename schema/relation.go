@@ -1,5 +1,10 @@
 package schema
 
+import (
+	"fmt"
+	"hash/fnv"
+)
+
 // RelationKind is what sort of relation a Table is, by pg_class.relkind.
 type RelationKind byte
 
@@ -36,6 +41,7 @@ type Table struct {
 	RLSForced  bool
 
 	columnByName map[string]*Column
+	fingerprint  uint64
 }
 
 // NewTable completes a table that was put together by hand, so that its columns can be found by name.
@@ -50,6 +56,18 @@ func (t *Table) setColumns(columns []*Column) {
 	for _, c := range columns {
 		t.columnByName[c.Name] = c
 	}
+	t.fingerprint = fingerprint(columns)
+}
+
+// Fingerprint stands for the names and types of the columns: tables that differ in them have different ones.
+func (t *Table) Fingerprint() uint64 { return t.fingerprint }
+
+func fingerprint(columns []*Column) uint64 {
+	h := fnv.New64a()
+	for _, c := range columns {
+		_, _ = fmt.Fprintf(h, "%q %d\n", c.Name, c.TypeOID)
+	}
+	return h.Sum64()
 }
 
 // IsView reports whether the relation is a view or a materialized view.

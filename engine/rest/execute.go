@@ -63,6 +63,9 @@ func (x *exchange) serve(ctx context.Context, req *request.Request) (*render.Res
 
 // execute runs a plan's statements in one transaction and renders their result.
 func (x *exchange) execute(ctx context.Context, req *request.Request, p *plan.Plan, q *query.Query) (*render.Response, error) {
+	if q.Plain {
+		return x.executePlain(ctx, req, p, q)
+	}
 	tx := x.transaction(req, p)
 	explain := p.Media.Plan != nil
 	tx.Main = statement(q.Main)

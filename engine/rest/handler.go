@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"nexus/engine/apierr"
@@ -45,6 +46,7 @@ const shapes = 2048
 type Handler struct {
 	opts    Options
 	queries *query.Cache
+	bodies  sync.Pool // of *body
 }
 
 // New makes a handler. Config, Snapshot, Verifier and DB are required.
@@ -72,6 +74,8 @@ type exchange struct {
 	http     *http.Request
 	identity *rls.Identity
 	timing   serverTiming
+	// body holds the response's bytes, if they were made of rows here.
+	body *body
 }
 
 // ServeHTTP implements http.Handler.
@@ -84,6 +88,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{h: h, cfg: cfg, http: r, timing: serverTiming{on: cfg.ServerTimingEnabled}}
+	defer x.release()
 	response, err := x.answer()
 	if err != nil {
 		x.fail(w, err)

@@ -26,6 +26,8 @@ type Field struct {
 	Language Param
 	// Type is the declared type, "" when it is not known. With a Transform it is the type the function takes.
 	Type string
+	// TypeOID is the OID of the base type of a column that is taken as it is, 0 when that is not known.
+	TypeOID uint32
 	// Transform is a function's name as SQL text that converts between the column's type and its representation, "" for
 	// none.
 	Transform string
@@ -57,7 +59,7 @@ func (b *builder) resolveField(table *schema.Table, f request.Field) Field {
 		return field
 	}
 	if c := table.Column(f.Name); c != nil {
-		field.Type, field.Default = c.NominalType, c.Default
+		field.Type, field.TypeOID, field.Default = c.NominalType, c.TypeOID, c.Default
 		// Converting a column that is JSON already would keep PostgreSQL from using its indexes.
 		field.ToJSON = c.NominalType != "json" && c.NominalType != "jsonb"
 	}
@@ -108,7 +110,7 @@ func (b *builder) transform(field Field, format string, out bool) Field {
 		key = schema.RepresentationKey{Source: format, Target: field.Type}
 	}
 	if representation, ok := b.snap.Representations[key]; ok {
-		field.Type, field.Transform = key.Source, representation.Function
+		field.Type, field.TypeOID, field.Transform = key.Source, 0, representation.Function
 	}
 	return field
 }

@@ -42,7 +42,7 @@ func (c *Cache) Build(p *plan.Plan) (*Query, error) {
 	c.mu.RUnlock()
 	if t == nil {
 		var err error
-		if t, err = newTemplate(p); err != nil {
+		if t, err = newTemplate(p, true); err != nil {
 			return nil, err
 		}
 	}

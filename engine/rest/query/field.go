@@ -47,14 +47,18 @@ func (f *fragment) storedField(qualifier schema.Ident, field *plan.Field) *fragm
 
 // selected adds a field as it is selected: converted, cast, aggregated and named.
 func (f *fragment) selected(qualifier schema.Ident, s *plan.SelectField) *fragment {
+	return f.value(qualifier, s).as(s.Alias)
+}
+
+// value adds a selected field without its name.
+func (f *fragment) value(qualifier schema.Ident, s *plan.SelectField) *fragment {
 	value := new(fragment)
 	if s.Field.Transform != "" {
 		value.catalog(s.Field.Transform).sql("(").field(qualifier, &s.Field).sql(")")
 	} else {
 		value.field(qualifier, &s.Field)
 	}
-	f.aggregate(s.Aggregate, s.AggregateCast, cast(s.Cast, value))
-	return f.as(s.Alias)
+	return f.aggregate(s.Aggregate, s.AggregateCast, cast(s.Cast, value))
 }
 
 func (f *fragment) as(alias string) *fragment {

@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"nexus/engine/rest/plan"
 	"nexus/engine/rest/query"
+	"nexus/engine/rest/rows"
 	"nexus/schema"
 )
 
@@ -114,7 +117,10 @@ func execute(t *testing.T, conn *pgx.Conn, p *plan.Plan, q *query.Query) {
 	if main.Err != nil {
 		t.Fatalf("%v\n%s", main.Err, render(q.Main))
 	}
-	if p.Media.Plan == nil && (len(main.Rows) != 1 || len(main.Rows[0]) != query.Columns) {
+	switch {
+	case q.Plain:
+		compareWithAggregated(t, conn, p, q, main)
+	case p.Media.Plan == nil && (len(main.Rows) != 1 || len(main.Rows[0]) != query.Columns):
 		t.Errorf("the answer is no row of %d columns", query.Columns)
 	}
 	if q.CountPlan.SQL == "" {
@@ -122,5 +128,33 @@ func execute(t *testing.T, conn *pgx.Conn, p *plan.Plan, q *query.Query) {
 	}
 	if res := conn.PgConn().ExecParams(t.Context(), q.CountPlan.SQL, q.CountPlan.Args, nil, nil, nil).Read(); res.Err != nil {
 		t.Errorf("%v\n%s", res.Err, render(q.CountPlan))
+	}
+}
+
+// compareWithAggregated makes a body of plain rows and expects the bytes that PostgreSQL makes of them.
+func compareWithAggregated(t *testing.T, conn *pgx.Conn, p *plan.Plan, q *query.Query, main *pgconn.Result) {
+	t.Helper()
+	var encoder rows.Encoder
+	body, err := encoder.Begin(nil, q.Format, main.FieldDescriptions)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, render(q.Main))
+	}
+	for _, row := range main.Rows {
+		body = encoder.Row(body, row)
+	}
+	body = encoder.End(body)
+	aggregated, err := query.BuildAggregated(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := conn.PgConn().ExecParams(t.Context(), aggregated.Main.SQL, aggregated.Main.Args, nil, nil, aggregated.MainFormats).Read()
+	if want.Err != nil {
+		t.Fatalf("%v\n%s", want.Err, render(aggregated.Main))
+	}
+	if got, want := string(body), string(want.Rows[0][query.ColumnBody]); got != want {
+		t.Errorf("body\n%s\nwant PostgreSQL's\n%s", got, want)
+	}
+	if got, want := strconv.FormatInt(encoder.Rows(), 10), string(want.Rows[0][query.ColumnPage]); got != want {
+		t.Errorf("%s rows, want %s", got, want)
 	}
 }

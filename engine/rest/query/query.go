@@ -7,6 +7,7 @@ import (
 
 	"nexus/engine/rest/plan"
 	"nexus/engine/rest/request"
+	"nexus/engine/rest/rows"
 	"nexus/schema"
 )
 
@@ -23,6 +24,11 @@ type Query struct {
 	// MainFormats are the formats (0 text, 1 binary) to ask Main's columns in, nil for text. The body is asked in binary,
 	// because that is how a handler of the database gets its bytes to the client; JSON and texts are the same in both.
 	MainFormats []int16
+	// Plain is true when Main answers with the rows themselves instead, from which package rows makes a body of Format.
+	// Response then reads response.headers and response.status, as text or null.
+	Plain    bool
+	Format   rows.Format
+	Response Statement
 	// CountPlan, if its SQL is not empty, explains (as JSON) the query for all rows, for the planner's estimate of their
 	// number.
 	CountPlan Statement

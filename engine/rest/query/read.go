@@ -9,9 +9,12 @@ import (
 )
 
 // selectRows builds the SELECT for the rows of a level, with those of the levels embedded in it.
-func selectRows(n *plan.Node) sq.SelectBuilder {
+func selectRows(n *plan.Node) sq.SelectBuilder { return selectThese(n, selectList(n)) }
+
+// selectThese is selectRows with another select list.
+func selectThese(n *plan.Node, list []*fragment) sq.SelectBuilder {
 	s := sq.Select()
-	for _, column := range selectList(n) {
+	for _, column := range list {
 		s = s.Column(column)
 	}
 	s = from(s, source(n))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"nexus/engine/rest/plan"
+	"nexus/engine/rest/rows"
 	"nexus/schema"
 )
 
@@ -15,6 +16,9 @@ type shape []byte
 func appendShape(dst []byte, p *plan.Plan) []byte {
 	s := shape(dst)
 	s.node(p.Read)
+	if format, ok := plainFormat(p); s.flag(ok) && format != rows.CSV {
+		s.plainTypes(p)
+	}
 	s.body(&p.Body)
 	if s.flag(p.Media.Plan != nil) {
 		s.text(explainOptions(p.Media.Plan))
@@ -135,6 +139,14 @@ func (s *shape) selectField(f *plan.SelectField) {
 	s.text(string(f.Aggregate))
 	s.text(f.AggregateCast)
 	s.text(f.Alias)
+}
+
+// plainTypes adds the types of what is selected, which decide what needs to_json.
+func (s *shape) plainTypes(p *plan.Plan) {
+	*s = binary.LittleEndian.AppendUint64(*s, p.Table.Fingerprint())
+	for i := range p.Read.Select {
+		s.number(int(p.Read.Select[i].Field.TypeOID))
+	}
 }
 
 func (s *shape) field(f *plan.Field) {

@@ -19,7 +19,7 @@ func TestShapeCoversPlan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			shape := appendShape(nil, newPlan())
-			want, err := newTemplate(newPlan())
+			want, err := newTemplate(newPlan(), true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +54,7 @@ func tryTemplate(p *plan.Plan) (built *template, ok bool) {
 			ok = false
 		}
 	}()
-	built, err := newTemplate(p)
+	built, err := newTemplate(p, true)
 	return built, err == nil
 }
 

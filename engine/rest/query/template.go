@@ -7,6 +7,7 @@ import (
 	sq "github.com/Masterminds/squirrel"
 
 	"nexus/engine/rest/plan"
+	"nexus/engine/rest/rows"
 )
 
 // errNothingToRead means a plan without rows.
@@ -17,6 +18,8 @@ type template struct {
 	main      text
 	countPlan text
 	formats   []int16
+	plain     bool
+	format    rows.Format
 }
 
 type text struct {
@@ -26,18 +29,26 @@ type text struct {
 
 var mainFormats = []int16{ColumnBody: 1, Columns - 1: 0}
 
-// newTemplate builds the SQL for a plan.
-func newTemplate(p *plan.Plan) (*template, error) {
+// newTemplate builds the SQL for a plan, which answers with the rows themselves if it can and that is allowed.
+func newTemplate(p *plan.Plan, allowPlain bool) (*template, error) {
 	if p.Read == nil {
 		return nil, errNothingToRead
 	}
 	t := &template{}
-	var err error
-	if t.main, err = render(explained(p, mainStatement(p))); err != nil {
-		return nil, err
+	t.format, t.plain = plainFormat(p)
+	t.plain = t.plain && allowPlain
+	var main sq.Sqlizer
+	switch {
+	case t.plain:
+		main = plainStatement(p, t.format)
+	case p.Media.Plan != nil:
+		main = explained(p, mainStatement(p))
+	default:
+		main, t.formats = mainStatement(p), mainFormats
 	}
-	if p.Media.Plan == nil {
-		t.formats = mainFormats
+	var err error
+	if t.main, err = render(main); err != nil {
+		return nil, err
 	}
 	if p.Count.Planned {
 		t.countPlan, err = render(sql("EXPLAIN (FORMAT JSON) ").add(countedRows(p.Read)))
@@ -67,7 +78,11 @@ func render(s sq.Sqlizer) (text, error) {
 
 // fill gives the template the values of a plan.
 func (t *template) fill(p *plan.Plan) *Query {
-	return &Query{Main: t.main.fill(p), MainFormats: t.formats, CountPlan: t.countPlan.fill(p)}
+	q := &Query{Main: t.main.fill(p), MainFormats: t.formats, CountPlan: t.countPlan.fill(p), Plain: t.plain, Format: t.format}
+	if t.plain {
+		q.Response = response
+	}
+	return q
 }
 
 func (t *text) fill(p *plan.Plan) Statement {
@@ -82,8 +97,13 @@ func (t *text) fill(p *plan.Plan) Statement {
 }
 
 // Build builds the statements of a plan whose Read is set.
-func Build(p *plan.Plan) (*Query, error) {
-	t, err := newTemplate(p)
+func Build(p *plan.Plan) (*Query, error) { return build(p, true) }
+
+// BuildAggregated builds them without taking the rows themselves for an answer, as PostgreSQL can make JSON of any type.
+func BuildAggregated(p *plan.Plan) (*Query, error) { return build(p, false) }
+
+func build(p *plan.Plan, allowPlain bool) (*Query, error) {
+	t, err := newTemplate(p, allowPlain)
 	if err != nil {
 		return nil, err
 	}

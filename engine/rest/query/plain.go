@@ -1,0 +1,114 @@
+package query
+
+import (
+	sq "github.com/Masterminds/squirrel"
+
+	"nexus/engine/rest/plan"
+	"nexus/engine/rest/rows"
+	"nexus/schema"
+)
+
+// response reads what functions of the database have set for the answer.
+var response = Statement{SQL: "SELECT " + setting("response.headers") + ", " + setting("response.status")}
+
+// plainFormat reports whether PostgreSQL can leave the making of the body to package rows, and what it is to make. It can
+// for reads of relations, unless rows are grouped or counted: the count has to be that of the same snapshot.
+func plainFormat(p *plan.Plan) (rows.Format, bool) {
+	isRead := p.Mutation == nil && p.Call == nil && p.Table != nil
+	if !isRead || p.Media.Plan != nil || p.Body.StripNulls || p.Count.Exact || aggregates(p.Read) ||
+		len(p.Read.Select)+len(p.Read.Children) == 0 {
+		return 0, false
+	}
+	switch p.Body.Kind {
+	case plan.BodyArray:
+		return rows.Array, true
+	case plan.BodyObject:
+		return rows.Object, true
+	case plan.BodyCSV:
+		return rows.CSV, true
+	default:
+		return 0, false
+	}
+}
+
+// plainStatement selects the rows of the answer. CSV takes the text of any value; for JSON, values whose JSON is not plain
+// from their text come as JSON.
+func plainStatement(p *plan.Plan, format rows.Format) sq.SelectBuilder {
+	if format == rows.CSV {
+		return selectRows(p.Read)
+	}
+	return selectThese(p.Read, plainList(p))
+}
+
+func plainList(p *plan.Plan) []*fragment {
+	n := p.Read
+	var list []*fragment
+	for i := range n.Select {
+		s := &n.Select[i]
+		switch {
+		case s.Field.Name == "*" && len(s.Field.Path) == 0:
+			list = append(list, plainColumns(n.Qualifier(), p.Table)...)
+		case isPlain(s):
+			list = append(list, new(fragment).selected(n.Qualifier(), s))
+		default:
+			list = append(list, toJSON(new(fragment).value(n.Qualifier(), s), nameOf(s.Alias, s.Field.Name)))
+		}
+	}
+	for _, child := range n.Children {
+		if !child.IsSpread() {
+			list = append(list, embedded(child)...)
+			continue
+		}
+		for i := range child.Spread {
+			s := &child.Spread[i]
+			value := new(fragment).column(schema.Ident{Name: child.JoinAlias}, s.Name)
+			list = append(list, toJSON(value, nameOf(s.Alias, s.Name)))
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, new(fragment))
+	}
+	return list
+}
+
+// plainColumns selects all columns: by a star if they are all plain, so that the statement survives new ones.
+func plainColumns(qualifier schema.Ident, table *schema.Table) []*fragment {
+	list := make([]*fragment, len(table.Columns))
+	allPlain := true
+	for i, c := range table.Columns {
+		list[i] = new(fragment).column(qualifier, c.Name)
+		if !rows.Plain(c.TypeOID) {
+			allPlain = false
+			list[i] = toJSON(list[i], c.Name)
+		}
+	}
+	if allPlain {
+		return []*fragment{new(fragment).column(qualifier, "*")}
+	}
+	return list
+}
+
+// isPlain reports whether the text of the field's value is enough to make its JSON.
+func isPlain(s *plan.SelectField) bool {
+	switch {
+	case s.Cast != "":
+		return s.Cast == "text"
+	case s.Field.Transform != "" || s.Field.WholeRow:
+		return false
+	case len(s.Field.Path) > 0: // JSON, or its text
+		return true
+	default:
+		return rows.Plain(s.Field.TypeOID)
+	}
+}
+
+func toJSON(value *fragment, name string) *fragment {
+	return sql("to_json(").add(value).sql(")").as(name)
+}
+
+func nameOf(alias, name string) string {
+	if alias != "" {
+		return alias
+	}
+	return name
+}
