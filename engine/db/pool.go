@@ -59,7 +59,9 @@ func (c *Config) setDefaults() {
 
 // Pool is a bounded set of connections, safe for concurrent use.
 type Pool struct {
-	pool           *pgxpool.Pool
+	pool *pgxpool.Pool
+	// slots has a place for each request that may use a connection; senders wait in order.
+	slots          chan struct{}
 	acquireTimeout time.Duration
 	prepared       bool
 	log            *slog.Logger
@@ -83,7 +85,11 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	pc.MaxConnLifetime = cfg.MaxLifetime
 	pc.MaxConnLifetimeJitter = cfg.MaxLifetime / 10
 	pc.MaxConnIdleTime = cfg.MaxIdleTime
+	pc.PingTimeout = cfg.AcquireTimeout
 	conn := &pc.ConnConfig.Config
+	if conn.ConnectTimeout == 0 || conn.ConnectTimeout > cfg.AcquireTimeout {
+		conn.ConnectTimeout = cfg.AcquireTimeout
+	}
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = cfg.ApplicationName
 	}
@@ -94,7 +100,10 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
-	return &Pool{pool: pool, acquireTimeout: cfg.AcquireTimeout, prepared: cfg.Prepared, log: cfg.Logger}, nil
+	return &Pool{
+		pool: pool, slots: make(chan struct{}, cfg.MaxConns), acquireTimeout: cfg.AcquireTimeout, prepared: cfg.Prepared,
+		log: cfg.Logger,
+	}, nil
 }
 
 // Close ends all connections; it waits for those in use.
@@ -112,7 +121,7 @@ func (p *Pool) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
+	defer p.release(conn)
 	if err := conn.Conn().Ping(ctx); err != nil {
 		return &ConnectionError{Cause: err}
 	}
@@ -139,21 +148,55 @@ func (p *Pool) Stats() Stats {
 	}
 }
 
+// acquire takes a connection. Whoever has a slot finds one free or opens one, so that only those without have to be timed.
 func (p *Pool) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	waitCtx, cancel := context.WithTimeout(ctx, p.acquireTimeout)
-	defer cancel()
-	p.waiting.Add(1)
-	conn, err := p.pool.Acquire(waitCtx)
-	p.waiting.Add(-1)
-	switch {
-	case err == nil:
+	if err := p.enter(ctx); err != nil {
+		return nil, err
+	}
+	conn, err := p.pool.Acquire(ctx)
+	if err == nil {
 		return conn, nil
+	}
+	p.leave()
+	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(waitCtx.Err(), context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded): // that of connecting
 		p.timeouts.Add(1)
 		return nil, ErrAcquireTimeout
 	default:
 		return nil, &ConnectionError{Cause: err}
+	}
+}
+
+func (p *Pool) release(conn *pgxpool.Conn) {
+	conn.Release()
+	p.leave()
+}
+
+func (p *Pool) leave() { <-p.slots }
+
+// enter waits for a slot, first come first served.
+func (p *Pool) enter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
+	timer := time.NewTimer(p.acquireTimeout)
+	defer timer.Stop()
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		p.timeouts.Add(1)
+		return ErrAcquireTimeout
 	}
 }

@@ -59,7 +59,7 @@ func (p *Pool) runOnce(ctx context.Context, tx *Tx) (res *Result, results int, e
 	if err != nil {
 		return nil, 0, err
 	}
-	defer conn.Release()
+	defer p.release(conn)
 	pg := conn.Conn().PgConn()
 	b := &batch{ctx: ctx, conn: pg, state: stateOf(pg), prepared: p.prepared, role: tx.Role}
 	b.expected = b.state.expected[:0]
