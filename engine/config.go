@@ -76,6 +76,9 @@ type Config struct {
 	MaxHeaderBytes int
 	// RequestTimeout ends a request and its query; 0 is no limit.
 	RequestTimeout time.Duration
+	// StreamAbove and StreamTimeout are those of rest.Config.
+	StreamAbove   int
+	StreamTimeout time.Duration
 	// CORSOrigins may use the API from a browser; empty allows any.
 	CORSOrigins []string
 	// TraceHeader is a request header that answers repeat.
@@ -95,6 +98,7 @@ func DefaultConfig() Config {
 		OpenAPIMode: string(rest.OpenAPIFollowPrivileges),
 		PoolSize:    10, PoolTimeout: 10 * time.Second, Prepared: true,
 		MaxBodyBytes: 64 << 20, MaxHeaderBytes: 64 << 10, RequestTimeout: time.Minute,
+		StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: LogText,
 	}
 }
@@ -144,6 +148,8 @@ func (c *Config) validateRequests(p *problems) {
 	p.add(c.MaxBodyBytes < 1, "max-body-bytes: must be positive")
 	p.add(c.MaxHeaderBytes < minHeaderBytes, "max-header-bytes: must be at least %d", minHeaderBytes)
 	p.add(c.RequestTimeout < 0, "request-timeout: must not be negative")
+	p.add(c.StreamAbove < 0, "stream-above: must not be negative")
+	p.add(c.StreamTimeout < 0, "stream-timeout: must not be negative")
 }
 
 // problems collects what is wrong.

@@ -53,6 +53,8 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.StringVar(&o.JWTAudience, "jwt-aud", o.JWTAudience, "audience that tokens must name if they name one")
 	f.Int64Var(&o.MaxBodyBytes, "max-body-bytes", o.MaxBodyBytes, "largest request body")
 	f.IntVar(&o.MaxHeaderBytes, "max-header-bytes", o.MaxHeaderBytes, "largest request line and headers")
+	f.IntVar(&o.StreamAbove, "stream-above", o.StreamAbove, "bytes of an answer that are held back before the rest is streamed, 0 to never stream")
+	f.DurationVar(&o.StreamTimeout, "stream-timeout", o.StreamTimeout, "longest time a client may take for a piece of a streamed answer")
 	f.DurationVar(&o.RequestTimeout, "request-timeout", o.RequestTimeout, "longest time for a request, 0 for no limit")
 	f.StringSliceVar(&o.CORSOrigins, "cors-origins", o.CORSOrigins, "origins that may call from a browser (default any)")
 	f.StringVar(&o.TraceHeader, "trace-header", o.TraceHeader, "request header that answers repeat")

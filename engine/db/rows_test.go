@@ -16,12 +16,14 @@ type collector struct {
 	columns []string
 	rows    []string
 	failAt  int
+	before  [][][][]byte
 }
 
 var errEnough = errors.New("enough")
 
-func (c *collector) Begin(columns []pgconn.FieldDescription) error {
+func (c *collector) Begin(columns []pgconn.FieldDescription, before [][][][]byte) error {
 	c.begun++
+	c.before = before
 	c.columns, c.rows = nil, nil
 	for _, column := range columns {
 		c.columns = append(c.columns, column.Name)
@@ -43,6 +45,7 @@ func TestRowsArePassedOn(t *testing.T) {
 	c := &collector{}
 	tx := asReader("select text, id from notes order by id")
 	tx.Rows = c
+	tx.Before = []db.Statement{{SQL: "select 'before'"}}
 	tx.After = []db.Statement{{SQL: "select 'after'"}}
 	for range 2 { // the second time it is prepared
 		res, err := pool.Run(t.Context(), tx)
@@ -51,6 +54,9 @@ func TestRowsArePassedOn(t *testing.T) {
 		}
 		if len(c.rows) != 2 || c.rows[0] != "one" || c.rows[1] != "two" || len(c.columns) != 2 || c.columns[1] != "id" {
 			t.Errorf("rows %q of columns %q", c.rows, c.columns)
+		}
+		if string(c.before[0][0][0]) != "before" || string(res.Before[0][0][0]) != "before" {
+			t.Errorf("before: %q and %q", c.before, res.Before)
 		}
 		if res.Main != nil || string(res.After[0][0][0]) != "after" {
 			t.Errorf("result %q", res)

@@ -83,6 +83,7 @@ type batch struct {
 
 	pipeline *pgconn.Pipeline
 	expected []expectation
+	result   *Result
 	// received counts the results of the server so far.
 	received int
 	done     bool
@@ -101,6 +102,10 @@ type expectation struct {
 
 func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
 	res := &Result{}
+	b.result = res
+	if len(tx.Before) > 0 {
+		res.Before = make([][][][]byte, len(tx.Before))
+	}
 	if len(tx.After) > 0 {
 		res.After = make([][][][]byte, len(tx.After))
 	}
@@ -113,6 +118,9 @@ func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
 	}
 	if tx.PreRequest.SQL != "" {
 		b.query(tx.PreRequest, expectation{})
+	}
+	for i := range tx.Before {
+		b.query(tx.Before[i], expectation{keep: &res.Before[i]})
 	}
 	if tx.Rows != nil {
 		b.query(tx.Main, expectation{rows: tx.Rows})
@@ -266,7 +274,7 @@ func readRows(r *pgconn.ResultReader, keep *[][][]byte) error {
 // passRows passes rows on as they arrive. When their taker fails, the statement is cancelled and its remaining rows, which
 // may be many, are read to nowhere.
 func (b *batch) passRows(r *pgconn.ResultReader, rows Rows) error {
-	err := rows.Begin(r.FieldDescriptions())
+	err := rows.Begin(r.FieldDescriptions(), b.result.Before)
 	for err == nil && r.NextRow() {
 		err = rows.Row(r.Values())
 	}

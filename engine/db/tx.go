@@ -44,7 +44,9 @@ type Tx struct {
 	Settings []schema.Setting
 	// PreRequest, if its SQL is not empty, runs after the settings and before Main; its result is dropped.
 	PreRequest Statement
-	Main       Statement
+	// Before run ahead of Main, whose Rows can look at their results.
+	Before []Statement
+	Main   Statement
 	// Rows, if set, takes the rows of Main as they arrive, instead of Result.
 	Rows Rows
 	// After run behind Main in the same transaction.
@@ -56,18 +58,19 @@ type Tx struct {
 
 // Rows takes rows as the server sends them.
 type Rows interface {
-	// Begin tells the columns before the first row, also when there is none. It is called again when the work is tried
-	// again, and then returns an error if it cannot take back what it has passed on.
-	Begin(columns []pgconn.FieldDescription) error
+	// Begin tells the columns before the first row, also when there is none, and what the statements of Before returned. It
+	// is called again when the work is tried again, and then returns an error if it cannot take back what it has passed on.
+	Begin(columns []pgconn.FieldDescription, before [][][][]byte) error
 	// Row takes one row; its values, in text format unless Formats says otherwise, are valid until it returns, nil for NULL.
 	// An error cancels the statement, rolls the transaction back and is what Run returns.
 	Row(values [][]byte) error
 }
 
-// Result holds the rows of Main and of each statement of After: rows of columns in text format, nil for NULL.
+// Result holds the rows of Main and of each statement of Before and After: rows of columns in text format, nil for NULL.
 type Result struct {
-	Main  [][][]byte
-	After [][][][]byte
+	Before [][][][]byte
+	Main   [][][]byte
+	After  [][][][]byte
 }
 
 // explicit reports whether the transaction needs a BEGIN of its own.

@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"time"
+
 	"nexus/schema"
 )
 
@@ -66,6 +68,13 @@ type Config struct {
 	// AppSettings are app.settings.* as set for each transaction, with their full names.
 	AppSettings  []schema.Setting
 	RoleSettings map[string]RoleSettings
+
+	// StreamAbove is how much of a body, in bytes, is held back before it is sent while its rows still arrive. Such an answer
+	// has no Content-Length, and no Content-Range unless all rows were counted. Zero never streams, as PostgREST.
+	StreamAbove int
+	// StreamTimeout is how long the client may take for each piece of a streamed body before its query is cancelled; zero
+	// means no limit.
+	StreamTimeout time.Duration
 
 	// BasePath is the mount point ("/rest/v1", or "" in PostgREST mode); it prefixes Location and Content-Location is
 	// relative to it as PostgREST's is to its root.

@@ -72,6 +72,7 @@ type exchange struct {
 	cfg      *Config
 	snap     *schema.Snapshot
 	http     *http.Request
+	writer   http.ResponseWriter
 	identity *rls.Identity
 	timing   serverTiming
 	// body holds the response's bytes, if they were made of rows here.
@@ -87,14 +88,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if cors(cfg, w, r) {
 		return
 	}
-	x := &exchange{h: h, cfg: cfg, http: r, timing: serverTiming{on: cfg.ServerTimingEnabled}}
+	x := &exchange{h: h, cfg: cfg, http: r, writer: w, timing: serverTiming{on: cfg.ServerTimingEnabled}}
 	defer x.release()
 	response, err := x.answer()
-	if err != nil {
+	switch {
+	case x.body != nil && x.body.begun:
+		x.endStream(err)
+	case err != nil:
 		x.fail(w, err)
-		return
+	default:
+		x.send(w, response)
 	}
-	x.send(w, response)
 }
 
 // answer takes the request through its stages.
@@ -156,6 +160,13 @@ func (x *exchange) readBody() ([]byte, error) {
 }
 
 func (x *exchange) send(w http.ResponseWriter, response *render.Response) {
+	x.sendHead(w, response)
+	if len(response.Body) > 0 && x.http.Method != http.MethodHead {
+		_, _ = w.Write(response.Body)
+	}
+}
+
+func (x *exchange) sendHead(w http.ResponseWriter, response *render.Response) {
 	header := w.Header()
 	for name, values := range response.Header {
 		header[name] = values
@@ -164,9 +175,6 @@ func (x *exchange) send(w http.ResponseWriter, response *render.Response) {
 		header["Server-Timing"] = []string{string(x.timing.header)}
 	}
 	w.WriteHeader(response.Status)
-	if len(response.Body) > 0 && x.http.Method != http.MethodHead {
-		_, _ = w.Write(response.Body)
-	}
 }
 
 func (x *exchange) fail(w http.ResponseWriter, err error) {

@@ -12,11 +12,12 @@ import (
 type BodyKind uint8
 
 // The kinds of bodies. BodyNone leaves it empty; BodyArray is JSON's array (or value) of the rows, BodyObject the one row
-// there has to be. BodyCustom calls a function of the database.
+// there has to be, BodyLines an object on each line. BodyCustom calls a function of the database.
 const (
 	BodyNone BodyKind = iota
 	BodyArray
 	BodyObject
+	BodyLines
 	BodyGeoJSON
 	BodyCSV
 	BodyCustom
@@ -107,6 +108,9 @@ func (b *builder) lookup(m request.MediaType) (Body, request.MediaType, bool) {
 		if handler, ok := b.snap.MediaHandlers[key]; ok {
 			return bodyOf(handler), request.DecodeMediaType(handler.MediaType), true
 		}
+	}
+	if name == request.TypeLines {
+		return Body{Kind: BodyLines}, m, true
 	}
 	return Body{}, m, false
 }

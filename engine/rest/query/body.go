@@ -18,6 +18,8 @@ func (f *fragment) body(p *plan.Plan) *fragment {
 	case plan.BodyGeoJSON:
 		return f.sql("json_build_object('type', 'FeatureCollection', 'features', " +
 			"coalesce(json_agg(ST_AsGeoJSON(" + rowsName + ")::json), '[]'))")
+	case plan.BodyLines:
+		return f.linesBody(p)
 	case plan.BodyCSV:
 		return f.csvBody()
 	case plan.BodyCustom:
@@ -62,6 +64,15 @@ func (f *fragment) stripped(p *plan.Plan, value string) *fragment {
 		return f.sql("json_strip_nulls(").sql(value).sql(")")
 	}
 	return f.sql(value)
+}
+
+// linesBody adds the JSON of each row, and a newline behind each.
+func (f *fragment) linesBody(p *plan.Plan) *fragment {
+	value := rowsName
+	if p.Call != nil && (p.Routine.ReturnsScalar() || p.Routine.ReturnsSetOfScalar()) {
+		value += ".pgrst_scalar"
+	}
+	return f.sql("coalesce(string_agg(to_json(" + value + ")::text || E'\\n', ''), '')")
 }
 
 // csvBody adds a header of the columns' names and a line for each row, whose text form only lacks the parentheses.

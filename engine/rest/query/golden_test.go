@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -81,6 +82,9 @@ func statements(t *testing.T, snap *schema.Snapshot, conn *pgx.Conn, text string
 		t.Fatal(err)
 	}
 	out := render(q.Main)
+	if q.Count.SQL != "" {
+		out = render(q.Count) + "\n" + out
+	}
 	if q.CountPlan.SQL != "" {
 		out += "\n" + render(q.CountPlan)
 	}
@@ -153,6 +157,12 @@ func compareWithAggregated(t *testing.T, conn *pgx.Conn, p *plan.Plan, q *query.
 	}
 	if got, want := string(body), string(want.Rows[0][query.ColumnBody]); got != want {
 		t.Errorf("body\n%s\nwant PostgreSQL's\n%s", got, want)
+	}
+	if q.Count.SQL != "" {
+		count := conn.PgConn().ExecParams(t.Context(), q.Count.SQL, q.Count.Args, nil, nil, nil).Read()
+		if count.Err != nil || !bytes.Equal(count.Rows[0][0], want.Rows[0][query.ColumnTotal]) {
+			t.Errorf("count %q, error %v, want %q", count.Rows, count.Err, want.Rows[0][query.ColumnTotal])
+		}
 	}
 	if got, want := strconv.FormatInt(encoder.Rows(), 10), string(want.Rows[0][query.ColumnPage]); got != want {
 		t.Errorf("%s rows, want %s", got, want)

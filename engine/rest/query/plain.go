@@ -12,10 +12,10 @@ import (
 var response = Statement{SQL: "SELECT " + setting("response.headers") + ", " + setting("response.status")}
 
 // plainFormat reports whether PostgreSQL can leave the making of the body to package rows, and what it is to make. It can
-// for reads of relations, unless rows are grouped or counted: the count has to be that of the same snapshot.
+// for reads of relations, unless rows are grouped.
 func plainFormat(p *plan.Plan) (rows.Format, bool) {
 	isRead := p.Mutation == nil && p.Call == nil && p.Table != nil
-	if !isRead || p.Media.Plan != nil || p.Body.StripNulls || p.Count.Exact || aggregates(p.Read) ||
+	if !isRead || p.Media.Plan != nil || p.Body.StripNulls || aggregates(p.Read) ||
 		len(p.Read.Select)+len(p.Read.Children) == 0 {
 		return 0, false
 	}
@@ -24,6 +24,8 @@ func plainFormat(p *plan.Plan) (rows.Format, bool) {
 		return rows.Array, true
 	case plan.BodyObject:
 		return rows.Object, true
+	case plan.BodyLines:
+		return rows.Lines, true
 	case plan.BodyCSV:
 		return rows.CSV, true
 	default:
@@ -38,6 +40,11 @@ func plainStatement(p *plan.Plan, format rows.Format) sq.SelectBuilder {
 		return selectRows(p.Read)
 	}
 	return selectThese(p.Read, plainList(p))
+}
+
+// plainCount counts all rows, for a transaction in which all statements see the same snapshot.
+func plainCount(p *plan.Plan) *fragment {
+	return sql("SELECT pg_catalog.count(*) FROM (").add(countQuery(p)).sql(") ").sql(rowsName)
 }
 
 func plainList(p *plan.Plan) []*fragment {

@@ -25,10 +25,12 @@ type Query struct {
 	// because that is how a handler of the database gets its bytes to the client; JSON and texts are the same in both.
 	MainFormats []int16
 	// Plain is true when Main answers with the rows themselves instead, from which package rows makes a body of Format.
-	// Response then reads response.headers and response.status, as text or null.
+	// Response then reads response.headers and response.status, as text or null, and Count, if its SQL is not empty, counts
+	// all rows: in a transaction of one snapshot, to agree with Main.
 	Plain    bool
 	Format   rows.Format
 	Response Statement
+	Count    Statement
 	// CountPlan, if its SQL is not empty, explains (as JSON) the query for all rows, for the planner's estimate of their
 	// number.
 	CountPlan Statement

@@ -16,6 +16,7 @@ var errNothingToRead = errors.New("query: the plan needs no statement")
 // template is the SQL of all plans of one shape: the texts, and which values they take in which order.
 type template struct {
 	main      text
+	count     text
 	countPlan text
 	formats   []int16
 	plain     bool
@@ -50,6 +51,11 @@ func newTemplate(p *plan.Plan, allowPlain bool) (*template, error) {
 	if t.main, err = render(main); err != nil {
 		return nil, err
 	}
+	if t.plain && p.Count.Exact {
+		if t.count, err = render(plainCount(p)); err != nil {
+			return nil, err
+		}
+	}
 	if p.Count.Planned {
 		t.countPlan, err = render(sql("EXPLAIN (FORMAT JSON) ").add(countedRows(p.Read)))
 	}
@@ -80,7 +86,7 @@ func render(s sq.Sqlizer) (text, error) {
 func (t *template) fill(p *plan.Plan) *Query {
 	q := &Query{Main: t.main.fill(p), MainFormats: t.formats, CountPlan: t.countPlan.fill(p), Plain: t.plain, Format: t.format}
 	if t.plain {
-		q.Response = response
+		q.Response, q.Count = response, t.count.fill(p)
 	}
 	return q
 }

@@ -24,6 +24,8 @@ type Result struct {
 	Status  []byte
 	// Inserted is the number of rows an upsert really inserted, nil when that was not asked.
 	Inserted *int64
+	// Streamed is true of a read whose body follows in pieces, so that its length is not known; Page is, if Total is.
+	Streamed bool
 }
 
 // Subject is what the answer is about.
@@ -83,6 +85,9 @@ func read(s *Subject, res *Result) *Response {
 	}
 	out.Header["Content-Location"] = []string{location}
 	out.content(s, out.window(r, res))
+	if res.Streamed {
+		out.dropLength(res)
+	}
 	out.dropForHead(r)
 	return out
 }
@@ -199,6 +204,14 @@ func (o *Response) window(r *request.Request, res *Result) []byte {
 		o.Status = http.StatusPartialContent
 	}
 	return res.Body
+}
+
+// dropLength leaves out what is not known before the end of a streamed body.
+func (o *Response) dropLength(res *Result) {
+	delete(o.Header, "Content-Length")
+	if res.Total == nil {
+		delete(o.Header, "Content-Range")
+	}
 }
 
 // dropForHead leaves the headers of a HEAD without a body; its length is not known, as nothing was aggregated.

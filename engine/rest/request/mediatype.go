@@ -38,6 +38,7 @@ const (
 	TypeXML       = "text/xml"
 	TypeOpenAPI   = "application/openapi+json"
 	TypeForm      = "application/x-www-form-urlencoded"
+	TypeLines     = "application/x-ndjson"
 	TypeBytes     = "application/octet-stream"
 	TypeAny       = "*/*"
 	TypeArray     = "application/vnd.pgrst.array+json"
@@ -73,7 +74,7 @@ func (m MediaType) ContentType() string {
 // IsKnown reports whether the type has a meaning of its own here; others are for the database's media type handlers.
 func (m MediaType) IsKnown() bool {
 	switch m.Name {
-	case TypeJSON, TypeGeoJSON, TypeCSV, TypeText, TypeXML, TypeOpenAPI, TypeForm, TypeBytes, TypeAny:
+	case TypeJSON, TypeGeoJSON, TypeCSV, TypeText, TypeXML, TypeOpenAPI, TypeForm, TypeBytes, TypeLines, TypeAny:
 		return true
 	case TypeArray, TypeObject:
 		return true
@@ -119,7 +120,7 @@ func decodeMediaType(text string, nesting int) MediaType {
 	}
 	stripped := params["nulls"] == "stripped"
 	switch name := strings.ToLower(name); name {
-	case TypeJSON, TypeGeoJSON, TypeCSV, TypeText, TypeXML, TypeOpenAPI, TypeForm, TypeBytes, TypeAny:
+	case TypeJSON, TypeGeoJSON, TypeCSV, TypeText, TypeXML, TypeOpenAPI, TypeForm, TypeBytes, TypeLines, TypeAny:
 		return MediaType{Name: name}
 	case TypeObject, "application/vnd.pgrst.object":
 		return MediaType{Name: TypeObject, StripNulls: stripped}
