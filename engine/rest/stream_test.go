@@ -79,7 +79,7 @@ func TestStreamedBytes(t *testing.T) {
 		header        map[string]string
 		status        int
 		streamedRange string
-		range_        string
+		wholeRange    string
 	}{
 		"json":          {"/numbers?order=id", nil, 200, "", "0-19999/*"},
 		"csv":           {"/numbers?order=id", map[string]string{"Accept": "text/csv"}, 200, "", "0-19999/*"},
@@ -118,8 +118,8 @@ func TestStreamedBytes(t *testing.T) {
 			if r := got.Header.Get("Content-Range"); r != c.streamedRange {
 				t.Errorf("streamed range %q, want %q", r, c.streamedRange)
 			}
-			if r := want.Header.Get("Content-Range"); r != c.range_ {
-				t.Errorf("whole range %q, want %q", r, c.range_)
+			if r := want.Header.Get("Content-Range"); r != c.wholeRange {
+				t.Errorf("whole range %q, want %q", r, c.wholeRange)
 			}
 			for _, header := range []string{"Content-Type", "Content-Location"} {
 				if got.Header.Get(header) != want.Header.Get(header) {
