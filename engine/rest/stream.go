@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -126,10 +125,8 @@ func (b *body) begin() error {
 // page is the number of rows in the window, when there are that many in all.
 func (b *body) page(total int64) int64 {
 	size := max(total-b.req.TopRange.Offset, 0)
-	if param := b.plan.Read.Window.Limit; param != 0 {
-		if limit, err := strconv.ParseInt(string(b.plan.Value(param)), 10, 64); err == nil {
-			size = min(size, limit)
-		}
+	if w := b.plan.Read.Window; w.HasLimit {
+		size = min(size, w.Rows)
 	}
 	return size
 }

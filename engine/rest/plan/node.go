@@ -93,11 +93,19 @@ type JoinCondition struct {
 	RightColumn string
 }
 
-// Window is the limit and offset of a level; Limit zero means no limit, Offset zero no window at all.
+// Window is the limit and offset of a level; the zero value means all rows.
 type Window struct {
-	Limit  Param
+	HasLimit bool
+	// Rows is the limit. Up to MaxFixedLimit it belongs to the statement's text and Limit is zero: PostgreSQL has to know it to
+	// keep a prepared statement's plan, and takes longer to plan again for each bound one than to read a page of rows.
+	Rows  int64
+	Limit Param
+	// Offset is zero when no rows are skipped.
 	Offset Param
 }
+
+// MaxFixedLimit bounds how many statements one request's shape can become.
+const MaxFixedLimit = 1000
 
 // SelectField is one selected column or expression.
 type SelectField struct {

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 
 	"nexus/engine/rest/plan"
@@ -119,8 +120,8 @@ func TestLevels(t *testing.T) {
 	if len(orders.Order) != 1 || orders.Order[0].Field.Name != "id" {
 		t.Errorf("order %+v, want the first one given", orders.Order)
 	}
-	if string(p.Value(orders.Window.Limit)) != "3" || string(p.Value(orders.Window.Offset)) != "0" {
-		t.Errorf("window %s, %s", p.Value(orders.Window.Limit), p.Value(orders.Window.Offset))
+	if want := (plan.Window{HasLimit: true, Rows: 3}); orders.Window != want {
+		t.Errorf("window %+v, want %+v", orders.Window, want)
 	}
 	if items := orders.Children[0]; len(items.Where) != 1 || items.Embed != plan.EmbedArray || items.JoinAlias != "orders_order_items_2" {
 		t.Errorf("the innermost level is %+v", items)
@@ -146,13 +147,26 @@ func TestMaxRows(t *testing.T) {
 		p := build(t, snap, opts, test.request)
 		for i, level := range []*plan.Node{p.Read, p.Read.Children[0]} {
 			var got string
-			if level.Window.Limit != 0 {
-				got = string(p.Value(level.Window.Limit))
+			if level.Window.HasLimit {
+				got = strconv.FormatInt(level.Window.Rows, 10)
 			}
 			if want := []string{test.top, test.embed}[i]; got != want {
 				t.Errorf("%s: limit %q at level %d, want %q", test.request, got, i, want)
 			}
 		}
+	}
+}
+
+// TestLargeLimits checks which limits are values of the statement.
+func TestLargeLimits(t *testing.T) {
+	t.Parallel()
+	snap := loadSnapshot(t)
+	if p := build(t, snap, plan.Options{}, "GET /labels?limit=1000"); p.Read.Window.Limit != 0 {
+		t.Errorf("window %+v of a page is bound", p.Read.Window)
+	}
+	p := build(t, snap, plan.Options{}, "GET /labels?limit=1001&offset=7")
+	if w := p.Read.Window; w.Limit == 0 || string(p.Value(w.Limit)) != "1001" || string(p.Value(w.Offset)) != "7" {
+		t.Errorf("window %+v with values %q", w, p.Values)
 	}
 }
 

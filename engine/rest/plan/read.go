@@ -168,9 +168,15 @@ func (b *builder) window(r request.Range) Window {
 	if r.IsAll() {
 		return Window{}
 	}
-	w := Window{Offset: b.bindInt(r.Offset)}
+	w := Window{HasLimit: r.HasLimit}
 	if r.HasLimit {
-		w.Limit = b.bindInt(r.Limit)
+		w.Rows = r.Limit
+		if r.Limit > MaxFixedLimit {
+			w.Limit = b.bindInt(r.Limit)
+		}
+	}
+	if r.Offset != 0 {
+		w.Offset = b.bindInt(r.Offset)
 	}
 	return w
 }

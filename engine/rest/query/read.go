@@ -1,6 +1,8 @@
 package query
 
 import (
+	"strconv"
+
 	sq "github.com/Masterminds/squirrel"
 
 	"nexus/engine/rest/plan"
@@ -189,12 +191,18 @@ func aggregates(n *plan.Node) bool {
 
 // window restricts rows to a limit and offset.
 func window(s sq.SelectBuilder, w plan.Window) sq.SelectBuilder {
-	if w.Offset == 0 {
+	f := new(fragment)
+	switch {
+	case w.Limit != 0:
+		f.sql("LIMIT ").param(w.Limit)
+	case w.HasLimit:
+		f.sql("LIMIT " + strconv.FormatInt(w.Rows, 10))
+	}
+	if w.Offset != 0 {
+		f.sql(" OFFSET ").param(w.Offset)
+	}
+	if len(f.text) == 0 {
 		return s
 	}
-	limit := new(fragment)
-	if w.Limit != 0 {
-		limit.sql("LIMIT ").param(w.Limit).sql(" ")
-	}
-	return s.SuffixExpr(limit.sql("OFFSET ").param(w.Offset))
+	return s.SuffixExpr(f)
 }

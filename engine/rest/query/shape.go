@@ -97,12 +97,20 @@ func (s *shape) node(n *plan.Node) {
 	}
 	s.conditions(n.Where)
 	s.order(n.Order)
-	s.number(int(n.Window.Limit))
-	s.number(int(n.Window.Offset))
+	s.window(n.Window)
 	s.spread(n)
 	s.number(len(n.Children))
 	for _, child := range n.Children {
 		s.node(child)
+	}
+}
+
+func (s *shape) window(w plan.Window) {
+	s.flag(w.HasLimit)
+	s.number(int(w.Limit))
+	s.number(int(w.Offset))
+	if w.HasLimit && w.Limit == 0 {
+		s.number(int(w.Rows))
 	}
 }
 
