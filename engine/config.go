@@ -76,6 +76,8 @@ type Config struct {
 	MaxHeaderBytes int
 	// RequestTimeout ends a request and its query; 0 is no limit.
 	RequestTimeout time.Duration
+	// MaxEmbedDepth is how many levels a request may embed in one another; 0 is no limit.
+	MaxEmbedDepth int
 	// StreamAbove and StreamTimeout are those of rest.Config.
 	StreamAbove   int
 	StreamTimeout time.Duration
@@ -98,7 +100,7 @@ func DefaultConfig() Config {
 		OpenAPIMode: string(rest.OpenAPIFollowPrivileges),
 		PoolSize:    10, PoolTimeout: 10 * time.Second, Prepared: true,
 		MaxBodyBytes: 64 << 20, MaxHeaderBytes: 64 << 10, RequestTimeout: time.Minute,
-		StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
+		MaxEmbedDepth: 10, StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: LogText,
 	}
 }
@@ -148,6 +150,7 @@ func (c *Config) validateRequests(p *problems) {
 	p.add(c.MaxBodyBytes < 1, "max-body-bytes: must be positive")
 	p.add(c.MaxHeaderBytes < minHeaderBytes, "max-header-bytes: must be at least %d", minHeaderBytes)
 	p.add(c.RequestTimeout < 0, "request-timeout: must not be negative")
+	p.add(c.MaxEmbedDepth < 0, "max-embed-depth: must not be negative")
 	p.add(c.StreamAbove < 0, "stream-above: must not be negative")
 	p.add(c.StreamTimeout < 0, "stream-timeout: must not be negative")
 }

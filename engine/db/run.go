@@ -119,6 +119,12 @@ func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
 	if tx.PreRequest.SQL != "" {
 		b.query(tx.PreRequest, expectation{})
 	}
+	if tx.Guard.SQL != "" {
+		if err := b.guard(tx); err != nil {
+			return nil, b.rollback(err)
+		}
+		b.open()
+	}
 	for i := range tx.Before {
 		b.query(tx.Before[i], expectation{keep: &res.Before[i]})
 	}
@@ -148,6 +154,19 @@ func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
 	}
 	b.done = true
 	return res, nil
+}
+
+// guard asks whether the work may be done.
+func (b *batch) guard(tx *Tx) error {
+	var rows [][][]byte
+	b.query(tx.Guard, expectation{keep: &rows})
+	if err := b.sync(); err != nil {
+		return err
+	}
+	if err := tx.Permit(rows); err != nil {
+		return &checkError{err}
+	}
+	return nil
 }
 
 // decided sends what was held back until Check had seen the result.

@@ -44,6 +44,10 @@ type Tx struct {
 	Settings []schema.Setting
 	// PreRequest, if its SQL is not empty, runs after the settings and before Main; its result is dropped.
 	PreRequest Statement
+	// Guard, if its SQL is not empty, runs before all that follows, and Permit sees its rows before anything else is sent; its
+	// error is returned and nothing is done.
+	Guard  Statement
+	Permit func(rows [][][]byte) error
 	// Before run ahead of Main, whose Rows can look at their results.
 	Before []Statement
 	Main   Statement
@@ -75,7 +79,7 @@ type Result struct {
 
 // explicit reports whether the transaction needs a BEGIN of its own.
 func (t *Tx) explicit() bool {
-	return t.Isolation != ReadCommitted || t.decides() || (t.End == Rollback && !t.ReadOnly)
+	return t.Isolation != ReadCommitted || t.decides() || t.Guard.SQL != "" || (t.End == Rollback && !t.ReadOnly)
 }
 
 // decides reports whether the end depends on the result. A read-only transaction leaves nothing to undo, so its check can

@@ -27,11 +27,13 @@ const (
 	OpenAPIDisabled         OpenAPIMode = "disabled"
 )
 
-// RoleSettings are what ALTER ROLE … SET gave a role: settings applied to each transaction that impersonates it, and its
-// isolation level.
+// RoleSettings are what ALTER ROLE … SET gave a role: settings applied to each transaction that impersonates it, its
+// isolation level, and the ceiling of its statements' costs.
 type RoleSettings struct {
 	Settings       []schema.Setting
 	IsolationLevel string
+	// MaxPlanCost is the planner's cost above which a statement is refused, in its units; 0 is no ceiling.
+	MaxPlanCost float64
 }
 
 // Config holds the options of rest/v1. The names and defaults are those of PostgREST's configuration reference
@@ -69,6 +71,8 @@ type Config struct {
 	AppSettings  []schema.Setting
 	RoleSettings map[string]RoleSettings
 
+	// MaxEmbedDepth is how many levels a request may embed in one another, 0 for no limit.
+	MaxEmbedDepth int
 	// StreamAbove is how much of a body, in bytes, is held back before it is sent while its rows still arrive. Such an answer
 	// has no Content-Length, and no Content-Range unless all rows were counted. Zero never streams, as PostgREST.
 	StreamAbove int

@@ -30,7 +30,10 @@ func (x *exchange) parseOptions() request.Options {
 }
 
 func (x *exchange) planOptions() plan.Options {
-	return plan.Options{MaxRows: x.cfg.MaxRows, AggregatesEnabled: x.cfg.AggregatesEnabled, PlanEnabled: x.cfg.PlanEnabled}
+	return plan.Options{
+		MaxRows: x.cfg.MaxRows, AggregatesEnabled: x.cfg.AggregatesEnabled, PlanEnabled: x.cfg.PlanEnabled,
+		MaxEmbedDepth: x.cfg.MaxEmbedDepth,
+	}
 }
 
 // serve plans a parsed request and answers it.
@@ -70,6 +73,9 @@ func (x *exchange) execute(ctx context.Context, req *request.Request, p *plan.Pl
 	explain := p.Media.Plan != nil
 	tx.Main = statement(q.Main)
 	tx.Main.Formats = q.MainFormats
+	if !explain {
+		x.guard(tx)
+	}
 	if q.CountPlan.SQL != "" {
 		tx.After = []db.Statement{statement(q.CountPlan)}
 	}
@@ -245,15 +251,11 @@ func (x *exchange) addPlannedCount(req *request.Request, res *render.Result, aft
 	if len(after) == 0 {
 		return nil
 	}
-	var plans []struct {
-		Plan struct {
-			Rows int64 `json:"Plan Rows"`
-		}
+	estimated, err := decodePlan(after[0])
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(joinLines(after[0]), &plans); err != nil || len(plans) != 1 {
-		return fmt.Errorf("rest: planned count: %d plans: %w", len(plans), err)
-	}
-	planned := plans[0].Plan.Rows
+	planned := estimated.Rows
 	switch req.Preferences.Count {
 	case "planned":
 		res.Total = &planned
@@ -264,6 +266,21 @@ func (x *exchange) addPlannedCount(req *request.Request, res *render.Result, aft
 		}
 	}
 	return nil
+}
+
+// estimate is what the planner expects of a statement.
+type estimate struct {
+	Rows int64   `json:"Plan Rows"`
+	Cost float64 `json:"Total Cost"`
+}
+
+// decodePlan reads the answer of EXPLAIN (FORMAT JSON).
+func decodePlan(rows [][][]byte) (estimate, error) {
+	var plans []struct{ Plan estimate }
+	if err := json.Unmarshal(joinLines(rows), &plans); err != nil || len(plans) != 1 {
+		return estimate{}, fmt.Errorf("rest: %d execution plans: %w", len(plans), err)
+	}
+	return plans[0].Plan, nil
 }
 
 // joinLines puts the lines of an EXPLAIN together.

@@ -31,6 +31,7 @@ func (x *exchange) executePlain(ctx context.Context, req *request.Request, p *pl
 		tx.Before = append(tx.Before, statement(q.Response))
 	}
 	tx.Main, tx.Rows, tx.After = statement(q.Main), b, []db.Statement{statement(q.Response)}
+	x.guard(tx)
 	stop := x.timing.stage("transaction")
 	answer, err := x.h.opts.DB.Run(ctx, tx)
 	stop()

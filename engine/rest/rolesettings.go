@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,15 +11,19 @@ import (
 	"nexus/schema"
 )
 
+// maxPlanCost is a setting of our own: alter role anon set nexus.max_plan_cost = 10000.
+const maxPlanCost = "nexus.max_plan_cost"
+
 // roleSettingsSQL lists what ALTER ROLE … SET gave the roles that the login role may take, as far as that one may set it.
 const roleSettingsSQL = `
-select r.rolname, s.name, pg_catalog.lower(pg_catalog.substr(c.entry, pg_catalog.strpos(c.entry, '=') + 1))
+select r.rolname, n.name, pg_catalog.lower(pg_catalog.substr(c.entry, pg_catalog.strpos(c.entry, '=') + 1))
 from pg_catalog.pg_auth_members m
 join pg_catalog.pg_roles r on r.oid = m.roleid
 cross join pg_catalog.unnest(r.rolconfig) c (entry)
-join pg_catalog.pg_settings s on s.name = pg_catalog.split_part(c.entry, '=', 1)
-where m.member = current_user::pg_catalog.regrole and (s.context = 'user'%s)
-order by r.rolname, s.name`
+cross join pg_catalog.split_part(c.entry, '=', 1) n (name)
+left join pg_catalog.pg_settings s using (name)
+where m.member = current_user::pg_catalog.regrole and (n.name = '` + maxPlanCost + `' or s.context = 'user'%s)
+order by r.rolname, n.name`
 
 // parameterPrivilege exists since PostgreSQL 15, where the right to set a parameter can be granted.
 const parameterPrivilege = ` or pg_catalog.has_parameter_privilege(current_user, s.name, 'set')`
@@ -43,12 +48,19 @@ func LoadRoleSettings(ctx context.Context, conn *pgx.Conn) (map[string]RoleSetti
 	var setting schema.Setting
 	_, err = pgx.ForEachRow(rows, []any{&role, &setting.Name, &setting.Value}, func() error {
 		r := found[role]
-		if setting.Name == "default_transaction_isolation" {
+		var err error
+		switch setting.Name {
+		case "default_transaction_isolation":
 			r.IsolationLevel = isolationLevel(setting.Value)
-		} else {
+		case maxPlanCost:
+			r.MaxPlanCost, err = strconv.ParseFloat(setting.Value, 64)
+		default:
 			r.Settings = append(r.Settings, setting)
 		}
 		found[role] = r
+		if err != nil {
+			return fmt.Errorf("%s of role %s: %w", setting.Name, role, err)
+		}
 		return nil
 	})
 	if err != nil {

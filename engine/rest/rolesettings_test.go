@@ -30,6 +30,7 @@ func TestLoadRoleSettings(t *testing.T) {
 			alter role settings_strict set default_transaction_isolation = 'serializable';
 			alter role settings_strict set log_min_duration_statement = '5s';
 			alter role settings_strict set plan_cache_mode = 'force_custom_plan';
+			alter role settings_strict set nexus.max_plan_cost = 5000.5;
 			alter role settings_foreign set statement_timeout = '2s';
 		exception when duplicate_object or unique_violation then null;
 		end $$`)
@@ -40,6 +41,7 @@ func TestLoadRoleSettings(t *testing.T) {
 		},
 		"settings_strict": {
 			Settings: []schema.Setting{{Name: "plan_cache_mode", Value: "force_custom_plan"}}, IsolationLevel: "serializable",
+			MaxPlanCost: 5000.5,
 		},
 	}
 	if got := loadRoleSettings(t, database); !reflect.DeepEqual(got, want) {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"nexus/engine/apierr"
@@ -35,6 +36,14 @@ func errNotEmbedded(name string) *apierr.Error {
 		Status: http.StatusBadRequest, Code: "PGRST108",
 		Message: "'" + name + "' is not an embedded resource in this request",
 		Hint:    "Verify that '" + name + "' is included in the 'select' query parameter.",
+	}
+}
+
+// errTooDeep is an error of our own: PostgREST has no such limit.
+func errTooDeep(limit int) *apierr.Error {
+	return &apierr.Error{
+		Status: http.StatusBadRequest, Code: "NEXUS100", Message: "Resources are embedded too deeply",
+		Details: "The limit is " + strconv.Itoa(limit) + " levels.",
 	}
 }
 

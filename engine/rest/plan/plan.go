@@ -16,6 +16,8 @@ type Options struct {
 	AggregatesEnabled bool
 	// PlanEnabled allows the execution plan as a media type (db-plan-enabled).
 	PlanEnabled bool
+	// MaxEmbedDepth is how many levels may be embedded in one another, 0 for no limit.
+	MaxEmbedDepth int
 }
 
 // Param is a value of the request: its place in Plan.Values counted from one, or zero for none.

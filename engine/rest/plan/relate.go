@@ -9,6 +9,9 @@ import (
 
 // relate finds the relationship that leads from the level above to each level.
 func (b *builder) relate(l *level, n *Node, schemaName string) *apierr.Error {
+	if limit := b.opts.MaxEmbedDepth; limit > 0 && n.depth >= limit && len(l.children) > 0 {
+		return errTooDeep(limit)
+	}
 	for _, child := range l.children {
 		origin := n.From.Name
 		if n.Embed == TopLevel && n.Alias != "" {
