@@ -16,7 +16,7 @@ var response = Statement{SQL: "SELECT " + setting("response.headers") + ", " + s
 func plainFormat(p *plan.Plan) (rows.Format, bool) {
 	isRead := p.Mutation == nil && p.Call == nil && p.Table != nil
 	if !isRead || p.Media.Plan != nil || p.Body.StripNulls || aggregates(p.Read) ||
-		len(p.Read.Select)+len(p.Read.Children) == 0 {
+		len(p.Read.Select)+len(p.Read.Children) == 0 || spreadsAll(p.Read) {
 		return 0, false
 	}
 	switch p.Body.Kind {
@@ -31,6 +31,18 @@ func plainFormat(p *plan.Plan) (rows.Format, bool) {
 	default:
 		return 0, false
 	}
+}
+
+// spreadsAll reports whether a level spreads a * into this one, of which the types are not known here.
+func spreadsAll(n *plan.Node) bool {
+	for _, child := range n.Children {
+		for i := range child.Spread {
+			if child.Spread[i].Name == "*" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // plainStatement selects the rows of the answer. CSV takes the text of any value; for JSON, values whose JSON is not plain
