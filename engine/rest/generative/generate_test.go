@@ -1,0 +1,324 @@
+package generative
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// maxDepth is how deep resources are embedded.
+const maxDepth = 3
+
+// generator makes up requests.
+type generator struct {
+	*rand.Rand
+	world   *world
+	who     *identity
+	aliases int
+}
+
+// generate makes up the request of a number. The same seed and number make the same request.
+func (w *world) generate(seed, number uint64) *query {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, number)), world: w}
+	for {
+		if q := g.query(); q.check() == nil {
+			return q
+		}
+	}
+}
+
+// one in n times.
+func (g *generator) one(n int) bool { return g.IntN(n) == 0 }
+
+func pick[T any](g *generator, from []T) T { return from[g.IntN(len(from))] }
+
+func (g *generator) alias() string {
+	g.aliases++
+	return fmt.Sprintf(pick(g, []string{"k%d", "K_%d", "ü%d", "k-%d", "k %d", "k.%d", `k"%d`, "اسم%d"}), g.aliases)
+}
+
+func (g *generator) query() *query {
+	g.aliases = 0
+	g.who = pick(g, g.world.identities)
+	q := &query{who: g.who, count: g.one(3), limited: g.one(8)}
+	t := pick(g, g.world.tables)
+	for tries := 0; !t.readers[g.who] || tries < 3 && len(t.rels) < 2; tries++ { // rather one with relationships
+		t = pick(g, g.world.tables)
+	}
+	q.root = g.node(t, 0, g.one(6))
+	if !q.root.aggregates() && len(q.root.children) == 0 && g.one(6) {
+		q.root.items = nil // everything, by default
+	}
+	return q
+}
+
+// node makes up a node without the way to it.
+func (g *generator) node(t *table, depth int, aggregate bool) *node {
+	n := &node{table: t, limit: -1, offset: -1}
+	g.children(n, depth, aggregate)
+	g.items(n, aggregate)
+	if depth > 0 && len(n.children) == 0 && !aggregate && g.one(10) {
+		n.items = nil
+	}
+	for range g.IntN(3) {
+		if c := g.cond(n, 0); c != nil {
+			n.where = append(n.where, c)
+		}
+	}
+	g.sort(n, aggregate)
+	if g.one(4) {
+		n.limit = pick(g, []int{0, 1, 1, 2, 3, 5, 10, 1000})
+	}
+	if g.one(5) {
+		n.offset = pick(g, []int{0, 1, 1, 2, 4, 8, 50})
+	}
+	return n
+}
+
+func (g *generator) children(n *node, depth int, aggregate bool) {
+	if depth == maxDepth {
+		return
+	}
+	for range g.IntN(4 - depth) {
+		rel := g.relation(n.table)
+		if rel == nil {
+			return
+		}
+		spread := g.one(4)
+		lifted := spread && rel.ToOne
+		c := g.node(rel.to, depth+1, lifted && aggregate && g.one(2) || !spread && g.one(8))
+		c.rel, c.spread = rel, spread
+		s := pick(g, rel.spellings)
+		c.target, c.hint = s.target, s.hint
+		if !spread && (aggregate || g.one(3) || n.child(c.target) != nil) {
+			c.alias = g.alias()
+		}
+		if g.one(3) {
+			c.join = pick(g, []string{"inner", "inner", "left"})
+		}
+		if spread {
+			g.rename(c)
+		}
+		if aggregate && !lifted {
+			g.settle(c)
+		}
+		n.children = append(n.children, c)
+	}
+}
+
+// relation picks a relationship that can be read along.
+func (g *generator) relation(t *table) *relation {
+	var all []*relation
+	for _, r := range t.rels {
+		if r.to.readers[g.who] && (r.junction == nil || r.junction.readers[g.who]) {
+			all = append(all, r)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return pick(g, all)
+}
+
+// rename gives the values of a spread names that its parent does not have, mostly.
+func (g *generator) rename(n *node) {
+	var items []item
+	for _, i := range n.items {
+		if g.one(4) {
+			items = append(items, i)
+			continue
+		}
+		for _, i := range i.expand(n.table) {
+			i.alias = g.alias()
+			items = append(items, i)
+		}
+	}
+	n.items = items
+}
+
+// settle puts everything that is embedded into a total order.
+func (g *generator) settle(n *node) {
+	n.walk(func(n *node) {
+		if n.rel != nil && n.rel.ToOne {
+			return
+		}
+		n.order = nil
+		for _, k := range n.table.key {
+			n.order = append(n.order, term{field: k, desc: g.one(2)})
+		}
+	})
+}
+
+func (g *generator) items(n *node, aggregate bool) {
+	if !aggregate && (g.one(4) || len(n.children) == 0 && g.one(4)) {
+		n.items = append(n.items, item{star: true})
+		if g.one(2) {
+			return
+		}
+	}
+	for range 1 + g.IntN(4) {
+		i := item{field: pick(g, n.table.fields)}
+		switch {
+		case aggregate && g.one(6):
+			i = item{agg: "count"}
+		case aggregate && len(i.field.aggregates) > 0 && g.one(2):
+			i.agg = pick(g, i.field.aggregates)
+		}
+		if i.field != nil && len(i.field.casts) > 0 && g.one(5) && (i.agg == "" || i.agg == "count") {
+			i.cast = pick(g, i.field.casts)
+		}
+		if i.agg != "" && g.one(6) {
+			i.aggCast = "text"
+		}
+		taken := slices.ContainsFunc(n.items, func(other item) bool {
+			return other.star && i.field != nil && i.field.plain || !other.star && other.name() == i.name()
+		})
+		if taken || g.one(4) || aggregate && i.agg == "" && !i.field.plain {
+			i.alias = g.alias()
+		}
+		n.items = append(n.items, i)
+	}
+}
+
+func (g *generator) sort(n *node, aggregate bool) {
+	for range g.IntN(4) {
+		t := term{field: pick(g, n.table.fields), desc: g.one(2)}
+		var one []*node
+		for _, c := range n.children {
+			if c.toOne() && len(c.items) > 0 {
+				one = append(one, c)
+			}
+		}
+		switch {
+		case aggregate:
+			if i := pick(g, n.items); i.field != nil && i.agg == "" {
+				t.field = i.field
+			}
+		case len(one) > 0 && g.one(2):
+			c := pick(g, one)
+			if i := pick(g, c.items); i.star {
+				t.rel, t.field = c.name(), pick(g, c.table.columns)
+			} else if i.field != nil {
+				t.rel, t.field = c.name(), i.field
+			}
+		}
+		if !t.field.sorts {
+			continue
+		}
+		if g.one(3) {
+			t.nulls = pick(g, []string{"nullsfirst", "nullslast"})
+		}
+		n.order = append(n.order, t)
+	}
+}
+
+func (g *generator) cond(n *node, depth int) *cond {
+	c := &cond{not: g.one(5)}
+	switch {
+	case depth < 3 && g.one(4):
+		c.group = pick(g, []string{"and", "or"})
+		for range 1 + g.IntN(3) {
+			if member := g.cond(n, depth+1); member != nil {
+				c.conds = append(c.conds, member)
+			}
+		}
+		if len(c.conds) == 0 {
+			return nil
+		}
+	case len(n.children) > 0 && g.one(4):
+		c.isEmbed, c.embed = true, pick(g, n.children).name()
+	default:
+		c.field = pick(g, n.table.fields)
+		c.op = pick(g, c.field.operators())
+		g.operands(c)
+	}
+	return c
+}
+
+// operators are those that suit a field.
+func (f *field) operators() []operator {
+	ops := []operator{is}
+	if len(f.samples) == 0 {
+		return ops
+	}
+	search := []operator{{url: "fts", function: "to_tsquery"}, {url: "plfts", function: "plainto_tsquery"}, {url: "phfts", function: "phraseto_tsquery"}, {url: "wfts", function: "websearch_to_tsquery"}}
+	for _, language := range []string{"english", "simple"} {
+		for _, op := range search[:4] {
+			op.language = language
+			search = append(search, op)
+		}
+	}
+	if !f.plain {
+		search = nil // only columns are turned into what can be searched
+	}
+	switch f.kind {
+	case scalar, boolean:
+		return append(ops, comparison...)
+	case text:
+		ops = slices.Concat(ops, comparison, comparison, patterns, patterns, regexps)
+		return append(ops, search...)
+	case array:
+		return append(slices.DeleteFunc(slices.Concat(ops, comparison, containing, containing), func(op operator) bool { return op == among }), overlap)
+	case ranged:
+		return append(slices.Concat(ops, comparison, containing, positions), overlap)
+	case jsonb:
+		return slices.Concat(ops, comparison, containing)
+	case jsonText:
+		return append(ops, search...)
+	case lexemes:
+		return append(ops, search...)
+	}
+	return ops
+}
+
+// operands makes up what a condition compares with: values that some row has, mostly.
+func (g *generator) operands(c *cond) {
+	switch {
+	case c.op == is:
+		c.values = []string{pick(g, []string{"null", "null", "not_null"})}
+		if c.field.kind == boolean {
+			c.values[0] = pick(g, []string{"null", "not_null", "true", "false", "unknown"})
+		}
+	case c.op.function != "":
+		c.values = []string{pick(g, []string{"cat", "red", "shoes", "running"})}
+		if c.op.function != "to_tsquery" {
+			c.values[0] += pick(g, []string{"", " " + pick(g, []string{"rats", "shoes", "fat"})})
+		} else if g.one(2) {
+			c.values[0] += pick(g, []string{" & ", " | ", " & !"}) + "blue"
+		}
+	case c.op == among:
+		for range g.IntN(4) {
+			c.values = append(c.values, pick(g, c.field.samples))
+		}
+		if len(c.values) == 1 && c.values[0] == "" {
+			c.values = nil
+		}
+	default:
+		c.values = []string{g.operand(c)}
+		if c.op.quantified && c.field.kind != array && g.one(5) {
+			c.quant = pick(g, []string{"any", "all"})
+			for range g.IntN(3) {
+				c.values = append(c.values, g.operand(c))
+			}
+		}
+	}
+}
+
+func (g *generator) operand(c *cond) string {
+	sample := pick(g, c.field.samples)
+	runes := []rune(sample)
+	if len(runes) == 0 || !c.op.pattern && c.op.sql != "~" && c.op.sql != "~*" {
+		return sample
+	}
+	start := g.IntN(len(runes))
+	piece := string(runes[start : start+1+g.IntN(len(runes)-start)])
+	if c.op.pattern {
+		piece = strings.ReplaceAll(piece, `\`, `\\`)
+		return pick(g, []string{"*" + piece + "*", piece + "*", "*" + piece, piece, "_*" + piece + "%"})
+	}
+	for _, special := range `\.*+?()[]{}|^$` {
+		piece = strings.ReplaceAll(piece, string(special), ".")
+	}
+	return pick(g, []string{piece, "^" + piece, piece + "$", ".?" + piece})
+}

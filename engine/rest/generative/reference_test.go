@@ -1,0 +1,425 @@
+package generative
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// reference answers a query from the store.
+type reference struct {
+	ctx     context.Context
+	store   *store
+	who     *identity
+	maxRows int // 0 for no cap
+	pairs   map[*relation]map[int][]int
+}
+
+// expected is the right answer.
+type expected struct {
+	rows *window
+	// total is the number of rows without limits, for count=exact.
+	total int
+}
+
+// failure carries an error of the store out of the evaluation.
+type failure struct{ error }
+
+// evaluate answers a query. An error means that the query is none that could be answered.
+func (w *world) evaluate(ctx context.Context, q *query) (want *expected, err error) {
+	r := &reference{ctx: ctx, store: w.store, who: q.who, pairs: map[*relation]map[int][]int{}}
+	if q.limited {
+		r.maxRows = maxRows
+	}
+	defer func() {
+		if failed := recover(); failed != nil {
+			f, ok := failed.(failure)
+			if !ok {
+				panic(failed)
+			}
+			err = f.error
+		}
+	}()
+	all := make([]int, len(r.column(q.root.table, "t")))
+	for i := range all {
+		all[i] = i
+	}
+	want = &expected{rows: r.read(q.root, all)}
+	for _, row := range all {
+		if r.counts(q.root, row) {
+			want.total++
+		}
+	}
+	return want, nil
+}
+
+func (r *reference) column(t *table, sql string) []*string {
+	values, err := r.store.column(r.ctx, r.who, t, sql)
+	if err != nil {
+		panic(failure{err})
+	}
+	return values
+}
+
+// object is a row of the answer: values by name. Each of arrays holds the values of several names: a list of objects, of
+// which the answer has one array for each name.
+type object struct {
+	values map[string]any
+	arrays []arrays
+}
+
+type arrays struct {
+	names []string
+	rows  *window
+}
+
+// window is a list of rows, of which those from from to before to are in the answer. Rows with the same rank may be in any
+// order.
+type window struct {
+	rows     []ranked
+	from, to int
+}
+
+type ranked struct {
+	rank  int
+	value *object
+}
+
+func (w *window) empty() bool { return w.from >= w.to }
+
+// entry is a row of a table on its way into a window, with what is embedded in it.
+type entry struct {
+	row      int
+	children map[*node]*found
+}
+
+// found is what a row has of an embedded resource.
+type found struct {
+	rows *window
+	// entries are what rows was made of, in the same order.
+	entries []entry
+}
+
+// read answers a node for some rows of its table.
+func (r *reference) read(n *node, rows []int) *window { return r.find(n, rows).rows }
+
+func (r *reference) find(n *node, rows []int) *found {
+	var kept []entry
+	for _, row := range rows {
+		e := entry{row: row, children: map[*node]*found{}}
+		for _, c := range n.children {
+			e.children[c] = r.find(c, r.related(c.rel, row))
+		}
+		if r.keeps(n, &e) {
+			kept = append(kept, e)
+		}
+	}
+	if n.aggregates() && !n.lifted() {
+		return &found{rows: r.cut(n, r.group(n, kept))}
+	}
+	ranks := r.sort(n, kept)
+	w := &window{}
+	for i := range kept {
+		w.rows = append(w.rows, ranked{ranks[i], r.object(n, &kept[i])})
+	}
+	return &found{rows: r.cut(n, w), entries: kept}
+}
+
+// related are the rows of the other table that belong to a row.
+func (r *reference) related(rel *relation, row int) []int {
+	if r.pairs[rel] == nil {
+		pairs, err := r.store.query(r.ctx, r.who, rel.pairs())
+		if err != nil {
+			panic(failure{err})
+		}
+		r.pairs[rel] = map[int][]int{}
+		for _, pair := range pairs {
+			one, other := number(*pair[0]), number(*pair[1])
+			r.pairs[rel][one] = append(r.pairs[rel][one], other)
+		}
+	}
+	return r.pairs[rel][row]
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic(failure{err})
+	}
+	return n
+}
+
+// keeps tells whether a row passes the node's conditions and has what must be there.
+func (r *reference) keeps(n *node, e *entry) bool {
+	for _, c := range n.children {
+		if c.join == "inner" && e.children[c].rows.empty() {
+			return false
+		}
+	}
+	exists := func(c *node) bool { return !e.children[c].rows.empty() }
+	for _, c := range n.where {
+		if r.truth(n, c, e.row, exists) != yes {
+			return false
+		}
+	}
+	return true
+}
+
+// counts tells whether count=exact counts a row: like keeps, but the limits of embedded resources do not matter.
+func (r *reference) counts(n *node, row int) bool {
+	exists := func(c *node) bool {
+		return slices.ContainsFunc(r.related(c.rel, row), func(other int) bool { return r.counts(c, other) })
+	}
+	for _, c := range n.children {
+		if c.join == "inner" && !exists(c) {
+			return false
+		}
+	}
+	for _, c := range n.where {
+		if r.truth(n, c, row, exists) != yes {
+			return false
+		}
+	}
+	return true
+}
+
+// truth is SQL's: false, unknown, true, in this order, so that and is the least and or the greatest.
+type truth int
+
+const (
+	no truth = iota
+	unknown
+	yes
+)
+
+func (r *reference) truth(n *node, c *cond, row int, exists func(*node) bool) truth {
+	var result truth
+	switch {
+	case c.group != "":
+		members := make([]truth, len(c.conds))
+		for i, member := range c.conds {
+			members[i] = r.truth(n, member, row, exists)
+		}
+		result = slices.Min(members)
+		if c.group == "or" {
+			result = slices.Max(members)
+		}
+	case c.isEmbed:
+		result = yes
+		if exists(n.child(c.embed)) {
+			result = no
+		}
+	default:
+		result = unknown
+		if v := r.column(n.table, c.sql())[row]; v != nil {
+			result = no
+			if *v == "true" {
+				result = yes
+			}
+		}
+	}
+	if c.not {
+		return yes - result
+	}
+	return result
+}
+
+// cut takes the limit, the offset and the server's cap into account.
+func (r *reference) cut(n *node, w *window) *window {
+	limit, offset := n.limit, max(n.offset, 0)
+	if r.maxRows > 0 && (limit < 0 || limit > r.maxRows) {
+		limit = r.maxRows
+	}
+	w.from = min(offset, len(w.rows))
+	w.to = len(w.rows)
+	if limit >= 0 {
+		w.to = min(w.from+limit, w.to)
+	}
+	return w
+}
+
+// sort orders entries and returns the rank of each; those that the order leaves open share one.
+func (r *reference) sort(n *node, entries []entry) []int {
+	compare := func(a, b entry) int {
+		for _, t := range n.order {
+			if c := r.compare(n, t, &a, &b); c != 0 {
+				return c
+			}
+		}
+		return 0
+	}
+	slices.SortStableFunc(entries, compare)
+	ranks := make([]int, len(entries))
+	for i := 1; i < len(entries); i++ {
+		ranks[i] = ranks[i-1]
+		if compare(entries[i-1], entries[i]) != 0 {
+			ranks[i]++
+		}
+	}
+	return ranks
+}
+
+func (r *reference) compare(n *node, t term, a, b *entry) int {
+	left, right := r.place(n, t, a), r.place(n, t, b)
+	if left == 0 || right == 0 { // null
+		if left == right {
+			return 0
+		}
+		first := t.nulls == "nullsfirst" || t.nulls == "" && t.desc
+		if (left == 0) == first {
+			return -1
+		}
+		return 1
+	}
+	if t.desc {
+		left, right = right, left
+	}
+	return cmp.Compare(left, right)
+}
+
+// place is the place of a row's value among all of its column, from 1; 0 for null.
+func (r *reference) place(n *node, t term, e *entry) int {
+	table, row := n.table, e.row
+	if t.rel != "" {
+		child := n.child(t.rel)
+		one := e.children[child]
+		if one.rows.empty() {
+			return 0
+		}
+		table, row = child.table, one.entries[one.rows.from].row
+	}
+	return r.placeOf(table, t.field, row)
+}
+
+func (r *reference) placeOf(t *table, f *field, row int) int {
+	sql := fmt.Sprintf("case when %s is not null then dense_rank() over (order by %s nulls last) end", f.sql, f.sql)
+	if place := r.column(t, sql)[row]; place != nil {
+		return number(*place)
+	}
+	return 0
+}
+
+// object is a row as the answer has it.
+func (r *reference) object(n *node, e *entry) *object {
+	o := &object{values: map[string]any{}}
+	for _, i := range n.selected() {
+		if i.agg == "" {
+			o.values[i.name()] = r.value(n.table, i.sql(), e.row)
+		}
+	}
+	for _, c := range n.children {
+		r.embed(o, c, e.children[c].rows)
+	}
+	return o
+}
+
+// embed puts what was found of an embedded resource into a row.
+func (r *reference) embed(o *object, c *node, w *window) {
+	var one *object
+	if c.toOne() && !w.empty() {
+		one = w.rows[w.from].value
+	}
+	switch {
+	case c.spread && c.toOne():
+		for _, name := range c.names() {
+			o.values[name] = nil
+		}
+		if one != nil {
+			for name, v := range one.values {
+				o.values[name] = v
+			}
+			for _, a := range one.arrays {
+				o.arrays = append(o.arrays, a)
+				for _, name := range a.names {
+					delete(o.values, name)
+				}
+			}
+		}
+	case c.spread:
+		o.arrays = append(o.arrays, arrays{c.names(), w})
+	case !c.shows():
+	case !c.toOne():
+		o.values[c.name()] = w
+	case one != nil:
+		o.values[c.name()] = one
+	default:
+		o.values[c.name()] = nil
+	}
+}
+
+// shows tells whether an embedded resource is in the answer: rel() is not, unless something below it is.
+func (n *node) shows() bool {
+	return len(n.items) > 0 || slices.ContainsFunc(n.children, (*node).shows)
+}
+
+// names are those of the values that a node's rows have.
+func (n *node) names() []string {
+	var names []string
+	for _, i := range n.selected() {
+		names = append(names, i.name())
+	}
+	for _, c := range n.children {
+		switch {
+		case c.spread:
+			names = append(names, c.names()...)
+		case c.shows():
+			names = append(names, c.name())
+		}
+	}
+	return names
+}
+
+// selected are the node's items with * replaced by the columns.
+func (n *node) selected() []item {
+	if n.rel == nil && len(n.items) == 0 && len(n.children) == 0 {
+		return item{star: true}.expand(n.table)
+	}
+	var all []item
+	for _, i := range n.items {
+		all = append(all, i.expand(n.table)...)
+	}
+	return all
+}
+
+func (i item) expand(t *table) []item {
+	if !i.star {
+		return []item{i}
+	}
+	items := make([]item, len(t.columns))
+	for k, f := range t.columns {
+		items[k] = item{field: f}
+	}
+	return items
+}
+
+// sql is the item's expression, before any aggregate.
+func (i *item) sql() string {
+	if i.cast != "" {
+		return "(" + i.field.sql + ")::" + i.cast
+	}
+	return i.field.sql
+}
+
+// value is an expression's value for a row, as JSON.
+func (r *reference) value(t *table, sql string, row int) any {
+	text := r.column(t, "to_json("+sql+")")[row]
+	if text == nil {
+		return nil
+	}
+	return decode(*text)
+}
+
+// decode reads JSON, with numbers as they are written.
+func decode(text string) any {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		panic(failure{fmt.Errorf("%w: %s", err, text)})
+	}
+	return v
+}
