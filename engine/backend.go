@@ -30,6 +30,8 @@ type backend struct {
 	// config is replaced as a whole when settings in the database change.
 	config atomic.Pointer[rest.Config]
 	pool   *db.Pool
+	// forget drops prepared statements that a change of the schema has made worthless.
+	forget func()
 	// reloadError tells why the newest schema could not be read, or nil.
 	reloadError func() error
 	// closers undo the start, last first.
@@ -75,15 +77,15 @@ func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
 
 // openRest opens the door for requests, reads the schema and makes the handler of rest/v1.
 func (s *Server) openRest(ctx context.Context, b *backend, requestURL, secret string) error {
-	pool, err := db.Open(ctx, db.Config{
-		URL: requestURL, MaxConns: int32(s.cfg.PoolSize), AcquireTimeout: s.cfg.PoolTimeout, Prepared: s.cfg.Prepared,
-		ApplicationName: "nexus", Logger: s.log,
-	})
+	pool, err := s.openPool(ctx, b, requestURL)
 	if err != nil {
 		return err
 	}
 	b.pool = pool
-	b.onClose(func() error { return closePool(pool) })
+	database, err := s.openReplicas(ctx, b, requestURL)
+	if err != nil {
+		return err
+	}
 	verifier, err := rls.NewVerifier(rls.VerifierConfig{
 		Secret: []byte(secret), JWKSURL: s.cfg.JWKSURL, Audience: s.cfg.JWTAudience, AnonRole: anonRole,
 		CacheEntries: tokenCacheEntries, Logger: s.log,
@@ -101,7 +103,7 @@ func (s *Server) openRest(ctx context.Context, b *backend, requestURL, secret st
 	}
 	b.rest = rest.New(rest.Options{
 		Config: b.config.Load, Snapshot: cache.Snapshot,
-		Verifier: func() *rls.Verifier { return verifier }, DB: pool, Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
+		Verifier: func() *rls.Verifier { return verifier }, DB: database, Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
 		Authenticated: setRole,
 	})
 	return nil
@@ -144,7 +146,7 @@ func (s *Server) openCache(ctx context.Context, b *backend, requestURL string) (
 			}
 		},
 		OnLoad: func(*schema.Snapshot, time.Duration) {
-			b.pool.Forget()
+			b.forget()
 			once.Do(func() { close(loaded) })
 		},
 		OnReloadConfig: func() {

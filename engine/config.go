@@ -33,6 +33,8 @@ type Config struct {
 
 	// DatabaseURL is a PostgreSQL connection string of a role that may create roles; empty runs the embedded PostgreSQL.
 	DatabaseURL string
+	// ReplicaURLs are connection strings of DatabaseURL's replicas; requests that only read go there in turn.
+	ReplicaURLs []string
 	// AuthenticatorPassword logs the role authenticator in to the database of DatabaseURL; empty lets the server set the
 	// password that its data directory keeps.
 	AuthenticatorPassword string
@@ -129,6 +131,8 @@ func (c *Config) Validate() error {
 func (c *Config) validateDatabase(p *problems) {
 	password := c.AuthenticatorPassword
 	p.add(password != "" && c.DatabaseURL == "", "authenticator-password: is only of use with db-url")
+	p.add(len(c.ReplicaURLs) > 0 && c.DatabaseURL == "", "db-replica-url: is only of use with db-url")
+	p.add(slices.Contains(c.ReplicaURLs, ""), "db-replica-url: must not be empty")
 	p.add(!isASCII(password), "authenticator-password: must be ASCII")
 	p.add(len(c.Schemas) == 0 || slices.Contains(c.Schemas, ""), "schemas: name at least one schema, and no empty ones")
 	p.add(slices.Contains(c.ExtraSearchPath, ""), "extra-search-path: must not hold empty names")

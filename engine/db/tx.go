@@ -38,6 +38,8 @@ type Tx struct {
 	// itself is set by Settings.
 	Role     string
 	ReadOnly bool
+	// Primary keeps work that only reads from replicas, which may not have seen the last write yet.
+	Primary bool
 	// Isolation is one of the constants above.
 	Isolation string
 	// Settings are applied with set_config for this transaction only, in order.

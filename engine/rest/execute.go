@@ -121,7 +121,7 @@ func statement(s query.Statement) db.Statement { return db.Statement{SQL: s.SQL,
 func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 	role := x.cfg.RoleSettings[x.identity.Role]
 	tx := &db.Tx{
-		Role: x.identity.Role, ReadOnly: p.ReadOnly, Isolation: role.IsolationLevel, End: x.end(req),
+		Role: x.identity.Role, ReadOnly: p.ReadOnly, Primary: x.wantsPrimary(), Isolation: role.IsolationLevel, End: x.end(req),
 		Settings: rls.Settings(x.identity, &rls.Facts{
 			SearchPath: append([]string{req.Schema}, x.cfg.ExtraSearchPath...),
 			Method:     req.Method, Path: req.Path, Host: x.http.Host, Header: x.http.Header,
@@ -137,6 +137,11 @@ func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 	}
 	return tx
 }
+
+// primaryHeader asks to read one's own writes, where reads may go to a replica.
+const primaryHeader = "Nexus-Read-Primary"
+
+func (x *exchange) wantsPrimary() bool { return x.http.Header[primaryHeader] != nil }
 
 // end applies db-tx-end and the tx preference, which the parser drops where overriding is not allowed.
 func (x *exchange) end(req *request.Request) db.End {

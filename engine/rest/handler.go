@@ -23,13 +23,18 @@ import (
 // defaultMaxBody is the largest request body without an own limit, in bytes.
 const defaultMaxBody = 64 << 20
 
+// Database does the work of requests: a db.Pool, or db.Replicas.
+type Database interface {
+	Run(ctx context.Context, tx *db.Tx) (*db.Result, error)
+}
+
 // Options are what a Handler works with. The functions are asked once per request, so that what they return can be
 // replaced while the server runs.
 type Options struct {
 	Config   func() *Config
 	Snapshot func() *schema.Snapshot // nil until the catalog has been read
 	Verifier func() *rls.Verifier
-	DB       *db.Pool
+	DB       Database
 	Logger   *slog.Logger
 	// MaxBody is the largest request body in bytes; default 64 MiB.
 	MaxBody int64

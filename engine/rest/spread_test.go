@@ -6,18 +6,29 @@ import (
 	"testing"
 )
 
-// TestSpreadAllColumns spreads a * into the parent, which then has the child's columns by their names.
-func TestSpreadAllColumns(t *testing.T) {
+// TestSpreadNames spreads columns into a parent, where names could be mistaken.
+func TestSpreadNames(t *testing.T) {
 	t.Parallel()
 	server := shopServer(t, nil)
-	for target, want := range map[string]string{
-		"/addresses?select=...customers(*)&id=eq.3": `[{"id":3,"organization_id":2,"first_name":"Chloé","last_name":"Dupont","email":"chloe@example.com","phone":"+33100",` +
-			`"tags":["vip"],"score":55,"profile":null,"birthday":"1988-12-31","created_at":"2026-01-01T00:00:00+00:00"}]`,
-	} {
-		got := httptest.NewRecorder()
-		server.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
-		if got.Code != http.StatusOK || !sameJSON(got.Body.Bytes(), []byte(want)) {
-			t.Errorf("GET %s: %d %s\nwant %s", target, got.Code, got.Body, want)
-		}
+	tests := map[string]struct{ target, want string }{
+		"all columns": {
+			"/addresses?select=...customers(*)&id=eq.3",
+			`[{"id":3,"organization_id":2,"first_name":"Chloé","last_name":"Dupont","email":"chloe@example.com","phone":"+33100",` +
+				`"tags":["vip"],"score":55,"profile":null,"birthday":"1988-12-31","created_at":"2026-01-01T00:00:00+00:00"}]`,
+		},
+		"a value with the parent's name beside a computed relationship": {
+			"/customers?select=...orders(customers(id)),latest_order(id)&orders.limit=1&id=eq.3",
+			`[{"customers":[{"id":3}],"latest_order":{"id":102}}]`,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := httptest.NewRecorder()
+			server.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, test.target, nil))
+			if got.Code != http.StatusOK || !sameJSON(got.Body.Bytes(), []byte(test.want)) {
+				t.Errorf("GET %s: %d %s\nwant %s", test.target, got.Code, got.Body, test.want)
+			}
+		})
 	}
 }

@@ -82,8 +82,9 @@ func source(n *plan.Node) *fragment {
 	f := new(fragment)
 	r := n.Relationship
 	if r != nil && r.Cardinality == schema.Computed {
-		// The cast picks the function of that table among overloads, as rows of a common table expression have no type.
-		f.ident(r.Function).sql("(").name(n.Parent).sql("::").ident(r.Table).sql(")")
+		// The cast picks the function of that table among overloads, as rows of a common table expression have no type. The
+		// star is for a relation that is joined and has a column of the parent's name, which the bare name would mean.
+		f.ident(r.Function).sql("((").name(n.Parent).sql(".*)::").ident(r.Table).sql(")")
 	} else {
 		f.ident(n.From)
 	}
