@@ -16,6 +16,11 @@ func TestSpreadNames(t *testing.T) {
 			`[{"id":3,"organization_id":2,"first_name":"Chloé","last_name":"Dupont","email":"chloe@example.com","phone":"+33100",` +
 				`"tags":["vip"],"score":55,"profile":null,"birthday":"1988-12-31","created_at":"2026-01-01T00:00:00+00:00"}]`,
 		},
+		"all columns and an embedded resource, through two levels": {
+			"/order_items?select=...orders(...customers(*,addresses(city)))&order_id=eq.102",
+			`[{"id":3,"organization_id":2,"first_name":"Chloé","last_name":"Dupont","email":"chloe@example.com","phone":"+33100",` +
+				`"tags":["vip"],"score":55,"profile":null,"birthday":"1988-12-31","created_at":"2026-01-01T00:00:00+00:00","addresses":[{"city":"Paris"}]}]`,
+		},
 		"a value with the parent's name beside a computed relationship": {
 			"/customers?select=...orders(customers(id)),latest_order(id)&orders.limit=1&id=eq.3",
 			`[{"customers":[{"id":3}],"latest_order":{"id":102}}]`,

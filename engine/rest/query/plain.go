@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	sq "github.com/Masterminds/squirrel"
 
 	"nexus/engine/rest/plan"
@@ -16,7 +18,7 @@ var response = Statement{SQL: "SELECT " + setting("response.headers") + ", " + s
 func plainFormat(p *plan.Plan) (rows.Format, bool) {
 	isRead := p.Mutation == nil && p.Call == nil && p.Table != nil
 	if !isRead || p.Media.Plan != nil || p.Body.StripNulls || aggregates(p.Read) ||
-		len(p.Read.Select)+len(p.Read.Children) == 0 || spreadsAll(p.Read) {
+		len(p.Read.Select)+len(p.Read.Children) == 0 || slices.ContainsFunc(p.Read.Children, spreadsAll) {
 		return 0, false
 	}
 	switch p.Body.Kind {
@@ -33,16 +35,9 @@ func plainFormat(p *plan.Plan) (rows.Format, bool) {
 	}
 }
 
-// spreadsAll reports whether a level spreads a * into this one, of which the types are not known here.
+// spreadsAll reports whether a level spreads a *, so that this level does not know what its columns are.
 func spreadsAll(n *plan.Node) bool {
-	for _, child := range n.Children {
-		for i := range child.Spread {
-			if child.Spread[i].Name == "*" {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.Spread, func(s plan.SpreadField) bool { return s.Name == "*" })
 }
 
 // plainStatement selects the rows of the answer. CSV takes the text of any value; for JSON, values whose JSON is not plain

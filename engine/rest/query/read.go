@@ -51,6 +51,11 @@ func selectList(n *plan.Node) []*fragment {
 		list = append(list, new(fragment).selected(relation, &extra.Field))
 	}
 	for _, child := range n.Children {
+		if n.IsSpread() && spreadsAll(child) {
+			// All there is, once: the level above this one finds it by name.
+			list = append(list, new(fragment).column(schema.Ident{Name: child.JoinAlias}, "*"))
+			continue
+		}
 		list = append(list, embedded(child)...)
 	}
 	if len(list) == 0 {
