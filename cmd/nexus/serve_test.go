@@ -125,11 +125,12 @@ func TestStopAndStartAgain(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir)
 	k := p.keys()
-	p.psql(`create table public.kept (id int)`, `insert into public.kept values (1)`,
+	p.psql(
 		// The lock tells when the request has reached the database.
 		`create function public.slow() returns text language plpgsql volatile as $$
-			begin perform pg_advisory_lock_shared(42); perform pg_sleep(0.5); return 'done'; end $$`)
-	p.poll("the function is served", func() bool {
+			begin perform pg_advisory_lock_shared(42); perform pg_sleep(0.5); return 'done'; end $$`,
+		`create table public.kept (id int)`, `insert into public.kept values (1)`)
+	p.poll("the table is served, and with it the function", func() bool {
 		got, err := p.call(http.MethodGet, "/rest/v1/kept", k.ServiceRoleKey, "")
 		return err == nil && got.status == http.StatusOK
 	})
