@@ -175,6 +175,7 @@ func (s *Server) openCache(ctx context.Context, b *backend, requestURL string) (
 func (s *Server) configureRest(ctx context.Context, b *backend, requestURL string) error {
 	cfg := rest.DefaultConfig()
 	cfg.Schemas, cfg.ExtraSearchPath, cfg.AnonRole, cfg.BasePath = s.cfg.Schemas, s.cfg.ExtraSearchPath, anonRole, restPath
+	cfg.ETags = true
 	cfg.MaxEmbedDepth, cfg.StreamAbove, cfg.StreamTimeout = s.cfg.MaxEmbedDepth, s.cfg.StreamAbove, s.cfg.StreamTimeout
 	if s.cfg.MaxRows > 0 {
 		cfg.MaxRows = &s.cfg.MaxRows

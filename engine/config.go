@@ -78,6 +78,8 @@ type Config struct {
 	MaxHeaderBytes int
 	// RequestTimeout ends a request and its query; 0 is no limit.
 	RequestTimeout time.Duration
+	// Compress encodes answers for clients that accept it.
+	Compress bool
 	// MaxEmbedDepth is how many levels a request may embed in one another; 0 is no limit.
 	MaxEmbedDepth int
 	// StreamAbove and StreamTimeout are those of rest.Config.
@@ -102,7 +104,7 @@ func DefaultConfig() Config {
 		OpenAPIMode: string(rest.OpenAPIFollowPrivileges),
 		PoolSize:    10, PoolTimeout: 10 * time.Second, Prepared: true,
 		MaxBodyBytes: 64 << 20, MaxHeaderBytes: 64 << 10, RequestTimeout: time.Minute,
-		MaxEmbedDepth: 10, StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
+		Compress: true, MaxEmbedDepth: 10, StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: LogText,
 	}
 }

@@ -23,6 +23,9 @@ func (s *Server) handler() http.Handler {
 	}
 	// The surface dispatches below its mount point: the router cannot hold /rest/v1/:table beside /rest/v1/rpc/:function.
 	surface := gatewayKey(limitBody(http.HandlerFunc(s.rest), s.cfg.MaxBodyBytes))
+	if s.cfg.Compress {
+		surface = s.compress(surface)
+	}
 	for _, method := range []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodOptions,
 	} {

@@ -28,6 +28,8 @@ const (
 type Server struct {
 	cfg Config
 	log *slog.Logger
+	// compress encodes bodies of the handler it wraps.
+	compress func(http.Handler) http.Handler
 	// backend is nil until everything behind the surfaces works.
 	backend  atomic.Pointer[backend]
 	stopping atomic.Bool
@@ -58,7 +60,13 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	cfg.DataDir = dir
-	return &Server{cfg: cfg, log: slog.New(requestLog{log.Handler()}), heapRoom: make([]byte, heapRoomBytes)}, nil
+	compress, err := newCompression()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{
+		cfg: cfg, log: slog.New(requestLog{log.Handler()}), compress: compress, heapRoom: make([]byte, heapRoomBytes),
+	}, nil
 }
 
 // Run serves until ctx ends, and then returns nil after an orderly end: requests in flight are answered, then the embedded

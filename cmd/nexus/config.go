@@ -54,6 +54,7 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.StringVar(&o.JWTAudience, "jwt-aud", o.JWTAudience, "audience that tokens must name if they name one")
 	f.Int64Var(&o.MaxBodyBytes, "max-body-bytes", o.MaxBodyBytes, "largest request body")
 	f.IntVar(&o.MaxHeaderBytes, "max-header-bytes", o.MaxHeaderBytes, "largest request line and headers")
+	f.BoolVar(&o.Compress, "compress", o.Compress, "encode answers with zstd or gzip for clients that accept it")
 	f.IntVar(&o.MaxEmbedDepth, "max-embed-depth", o.MaxEmbedDepth, "levels that a request may embed in one another, 0 for no limit")
 	f.IntVar(&o.StreamAbove, "stream-above", o.StreamAbove, "bytes of an answer that are held back before the rest is streamed, 0 to never stream")
 	f.DurationVar(&o.StreamTimeout, "stream-timeout", o.StreamTimeout, "longest time a client may take for a piece of a streamed answer")

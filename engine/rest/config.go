@@ -71,6 +71,8 @@ type Config struct {
 	AppSettings  []schema.Setting
 	RoleSettings map[string]RoleSettings
 
+	// ETags gives answers to GET an ETag, unless they are streamed, and honours If-None-Match. PostgREST has none.
+	ETags bool
 	// MaxEmbedDepth is how many levels a request may embed in one another, 0 for no limit.
 	MaxEmbedDepth int
 	// StreamAbove is how much of a body, in bytes, is held back before it is sent while its rows still arrive. Such an answer

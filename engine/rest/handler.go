@@ -165,21 +165,31 @@ func (x *exchange) readBody() ([]byte, error) {
 }
 
 func (x *exchange) send(w http.ResponseWriter, response *render.Response) {
-	x.sendHead(w, response)
+	x.addHeaders(w, response)
+	if x.revalidate(w.Header(), response) {
+		for _, name := range []string{"Content-Length", "Content-Type"} {
+			delete(w.Header(), name)
+		}
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.WriteHeader(response.Status)
 	if len(response.Body) > 0 && x.http.Method != http.MethodHead {
 		_, _ = w.Write(response.Body)
 	}
 }
 
-func (x *exchange) sendHead(w http.ResponseWriter, response *render.Response) {
+func (x *exchange) addHeaders(w http.ResponseWriter, response *render.Response) {
 	header := w.Header()
 	for name, values := range response.Header {
+		if name == "Vary" {
+			values = append(header[name], values...)
+		}
 		header[name] = values
 	}
 	if x.timing.on {
 		header["Server-Timing"] = []string{string(x.timing.header)}
 	}
-	w.WriteHeader(response.Status)
 }
 
 func (x *exchange) fail(w http.ResponseWriter, err error) {

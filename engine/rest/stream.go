@@ -118,7 +118,8 @@ func (b *body) begin() error {
 		return err
 	}
 	b.begun, b.limit = true, streamPiece
-	b.x.sendHead(b.x.writer, response)
+	b.x.addHeaders(b.x.writer, response)
+	b.x.writer.WriteHeader(response.Status)
 	return nil
 }
 
