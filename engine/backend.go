@@ -65,24 +65,24 @@ func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
 		return b, err
 	}
 	b.info = Info{URL: baseURL(&s.cfg, addr.String()), AnonKey: keys.AnonKey, DataDir: s.cfg.DataDir}
-	requestURL, err := s.prepareDatabase(ctx, ownerURL, kept)
+	to, err := s.prepareDatabase(ctx, ownerURL, kept)
 	if err != nil {
 		return b, err
 	}
-	if err := s.openRest(ctx, b, requestURL, keys.JWTSecret); err != nil {
+	if err := s.openRest(ctx, b, to, keys.JWTSecret); err != nil {
 		return b, err
 	}
 	return b, s.publishURL(b)
 }
 
 // openRest opens the door for requests, reads the schema and makes the handler of rest/v1.
-func (s *Server) openRest(ctx context.Context, b *backend, requestURL, secret string) error {
-	pool, err := s.openPool(ctx, b, requestURL)
+func (s *Server) openRest(ctx context.Context, b *backend, to logins, secret string) error {
+	pool, err := s.openPool(ctx, b, to.requests)
 	if err != nil {
 		return err
 	}
 	b.pool = pool
-	database, err := s.openReplicas(ctx, b, requestURL)
+	database, err := s.openReplicas(ctx, b, to.requests)
 	if err != nil {
 		return err
 	}
@@ -94,10 +94,10 @@ func (s *Server) openRest(ctx context.Context, b *backend, requestURL, secret st
 		return err
 	}
 	b.onClose(func() error { verifier.Close(); return nil })
-	if err := s.configureRest(ctx, b, requestURL); err != nil {
+	if err := s.configureRest(ctx, b, to.sessions); err != nil {
 		return err
 	}
-	cache, err := s.openCache(ctx, b, requestURL)
+	cache, err := s.openCache(ctx, b, to.sessions)
 	if err != nil {
 		return err
 	}
@@ -129,16 +129,16 @@ func closePool(pool *db.Pool) error {
 
 // openCache reads the schema and keeps it fresh until the backend closes. It returns after the first reading; what fails
 // before, such as for a schema that is still to be made, is logged and tried again.
-func (s *Server) openCache(ctx context.Context, b *backend, requestURL string) (*schema.Cache, error) {
+func (s *Server) openCache(ctx context.Context, b *backend, sessionURL string) (*schema.Cache, error) {
 	// The catalog cannot be read with a schema that is not there, but search_path can name one.
-	extra, err := existing(ctx, requestURL, s.cfg.ExtraSearchPath)
+	extra, err := existing(ctx, sessionURL, s.cfg.ExtraSearchPath)
 	if err != nil {
 		return nil, err
 	}
 	loaded := make(chan struct{})
 	var once sync.Once
 	cache := schema.NewCache(schema.CacheConfig{
-		URL: requestURL, Listen: true, Logger: s.log,
+		URL: sessionURL, Listen: true, Logger: s.log,
 		LoadOptions: func() schema.LoadOptions {
 			cfg := b.config.Load()
 			return schema.LoadOptions{
@@ -150,7 +150,7 @@ func (s *Server) openCache(ctx context.Context, b *backend, requestURL string) (
 			once.Do(func() { close(loaded) })
 		},
 		OnReloadConfig: func() {
-			if err := s.configureRest(ctx, b, requestURL); err != nil {
+			if err := s.configureRest(ctx, b, sessionURL); err != nil {
 				s.log.Error("the settings of roles were not reloaded", "error", err)
 			}
 		},
@@ -172,7 +172,7 @@ func (s *Server) openCache(ctx context.Context, b *backend, requestURL string) (
 }
 
 // configureRest makes the configuration of rest/v1 from ours and from what the database says about roles.
-func (s *Server) configureRest(ctx context.Context, b *backend, requestURL string) error {
+func (s *Server) configureRest(ctx context.Context, b *backend, sessionURL string) error {
 	cfg := rest.DefaultConfig()
 	cfg.Schemas, cfg.ExtraSearchPath, cfg.AnonRole, cfg.BasePath = s.cfg.Schemas, s.cfg.ExtraSearchPath, anonRole, restPath
 	cfg.ETags = true
@@ -184,7 +184,7 @@ func (s *Server) configureRest(ctx context.Context, b *backend, requestURL strin
 	cfg.ServerTimingEnabled, cfg.ServerTraceHeader = s.cfg.ServerTiming, s.cfg.TraceHeader
 	cfg.CORSAllowedOrigins = s.cfg.CORSOrigins
 	cfg.OpenAPIMode, cfg.OpenAPIServerProxyURI = rest.OpenAPIMode(s.cfg.OpenAPIMode), b.info.URL+restPath
-	conn, err := pgx.Connect(ctx, requestURL)
+	conn, err := pgx.Connect(ctx, sessionURL)
 	if err != nil {
 		return fmt.Errorf("read the settings of roles: %w", err)
 	}

@@ -33,6 +33,9 @@ type Config struct {
 
 	// DatabaseURL is a PostgreSQL connection string of a role that may create roles; empty runs the embedded PostgreSQL.
 	DatabaseURL string
+	// DirectURL leads past a transaction pooler that DatabaseURL leads to, for what needs a session: migrations and the
+	// notifications of schema changes. Empty means DatabaseURL.
+	DirectURL string
 	// ReplicaURLs are connection strings of DatabaseURL's replicas; requests that only read go there in turn.
 	ReplicaURLs []string
 	// AuthenticatorPassword logs the role authenticator in to the database of DatabaseURL; empty lets the server set the
@@ -133,6 +136,7 @@ func (c *Config) Validate() error {
 func (c *Config) validateDatabase(p *problems) {
 	password := c.AuthenticatorPassword
 	p.add(password != "" && c.DatabaseURL == "", "authenticator-password: is only of use with db-url")
+	p.add(c.DirectURL != "" && c.DatabaseURL == "", "db-direct-url: is only of use with db-url")
 	p.add(len(c.ReplicaURLs) > 0 && c.DatabaseURL == "", "db-replica-url: is only of use with db-url")
 	p.add(slices.Contains(c.ReplicaURLs, ""), "db-replica-url: must not be empty")
 	p.add(!isASCII(password), "authenticator-password: must be ASCII")

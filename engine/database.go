@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,8 @@ import (
 // openDatabase starts the embedded PostgreSQL, or waits for the one it is given, and returns the owner's connection string.
 func (s *Server) openDatabase(ctx context.Context, b *backend) (ownerURL string, err error) {
 	if s.cfg.DatabaseURL != "" {
-		return s.cfg.DatabaseURL, s.awaitDatabase(ctx, s.cfg.DatabaseURL)
+		ownerURL = cmp.Or(s.cfg.DirectURL, s.cfg.DatabaseURL)
+		return ownerURL, s.awaitDatabase(ctx, ownerURL)
 	}
 	embedded, err := startEmbedded(ctx, &s.cfg, s.log)
 	if err != nil {
@@ -44,18 +46,32 @@ func stopEmbedded(embedded *cluster.Cluster) error {
 	return embedded.Stop(ctx)
 }
 
-// prepareDatabase brings the database up to date and returns the connection string of requests.
-func (s *Server) prepareDatabase(ctx context.Context, ownerURL string, kept *secrets) (requestURL string, err error) {
+// logins are connection strings that log in as authenticator.
+type logins struct {
+	requests string
+	// sessions are for what a transaction pooler cannot do.
+	sessions string
+}
+
+// prepareDatabase brings the database up to date and returns the ways to log in.
+func (s *Server) prepareDatabase(ctx context.Context, ownerURL string, kept *secrets) (to logins, err error) {
 	if s.cfg.Migrate {
 		if _, err := migrate(ctx, ownerURL, MigrateUp, s.log); err != nil {
-			return "", err
+			return logins{}, err
 		}
 	}
 	l := login{OwnerURL: ownerURL, Password: s.cfg.AuthenticatorPassword, Ours: s.cfg.DatabaseURL == ""}
 	if l.Password == "" {
 		l.Password = kept.AuthenticatorPassword
 	}
-	return l.open(ctx)
+	if to.sessions, err = l.open(ctx); err != nil {
+		return logins{}, err
+	}
+	to.requests = to.sessions
+	if s.cfg.DirectURL != "" {
+		to.requests, err = withUser(s.cfg.DatabaseURL, authenticator, l.Password)
+	}
+	return to, err
 }
 
 // Times between attempts to reach a database.

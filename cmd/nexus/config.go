@@ -39,6 +39,7 @@ func (o *configOptions) bindCommon(f *pflag.FlagSet) {
 func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.StringVar(&o.AuthenticatorPassword, "authenticator-password", o.AuthenticatorPassword,
 		"password of the role authenticator in the database of --db-url (default: set one)")
+	f.StringVar(&o.DirectURL, "db-direct-url", o.DirectURL, "way past a transaction pooler, for migrations and schema changes (default --db-url)")
 	f.StringSliceVar(&o.ReplicaURLs, "db-replica-url", o.ReplicaURLs, "replica of --db-url to read from; may be repeated")
 	f.BoolVar(&o.Migrate, "migrate", o.Migrate, "run the core migrations at the start")
 	f.StringSliceVar(&o.Schemas, "schemas", o.Schemas, "schemas to serve, the first by default")
