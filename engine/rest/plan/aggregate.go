@@ -82,10 +82,10 @@ func moveSpreadOrders(n *Node) *apierr.Error {
 			return errNotImplemented("Aggregates are not implemented for one-to-many or many-to-many spreads.")
 		}
 		for i, term := range n.Order {
-			alias := n.JoinAlias + "_" + term.Field.Name + "_" + strconv.Itoa(i+1)
-			n.SpreadExtra = append(n.SpreadExtra, ExtraField{term.Relation, SelectField{Field: term.Field, Alias: alias}})
+			name := alias(n.JoinAlias, term.Field.Name, strconv.Itoa(i+1))
+			n.SpreadExtra = append(n.SpreadExtra, ExtraField{term.Relation, SelectField{Field: term.Field, Alias: name}})
 			n.SpreadOrder = append(n.SpreadOrder, OrderTerm{
-				Field: Field{Name: alias}, Direction: term.Direction, Nulls: term.Nulls,
+				Field: Field{Name: name}, Direction: term.Direction, Nulls: term.Nulls,
 			})
 		}
 		n.Order = nil

@@ -36,8 +36,8 @@ func newEmbed(l *level, above *Node, r *schema.Relationship) *Node {
 		From: r.ForeignTable, Relationship: r, Inner: l.inner, Name: l.name(),
 		table: r.ForeignTable, depth: above.depth + 1,
 	}
-	suffix := "_" + strconv.Itoa(n.depth)
-	n.JoinAlias = r.Table.Name + "_" + n.Name + suffix
+	depth := strconv.Itoa(n.depth)
+	n.JoinAlias = alias(r.Table.Name, n.Name, depth)
 	switch {
 	case l.spread && r.IsToOne():
 		n.Embed = SpreadOne
@@ -56,9 +56,9 @@ func newEmbed(l *level, above *Node, r *schema.Relationship) *Node {
 	case schema.ManyToMany:
 		n.On = joinThrough(r, parent)
 	case schema.Computed:
-		n.Alias, n.Parent = r.ForeignTable.Name+suffix, parent.Name
+		n.Alias, n.Parent = alias(r.ForeignTable.Name, depth), parent.Name
 	default:
-		n.Alias = r.ForeignTable.Name + suffix
+		n.Alias = alias(r.ForeignTable.Name, depth)
 		for _, pair := range r.Columns {
 			n.On = append(n.On, JoinCondition{schema.Ident{Name: n.Alias}, pair.Target, parent, pair.Source})
 		}
