@@ -14,13 +14,22 @@ var endsInIndex = regexp.MustCompile(`->-?[0-9]+$|->>-?[0-9]+$`)
 
 // check tells why a request could not be made, or why its answer would not be known.
 func (q *query) check() error {
-	if q.root.limit == 0 && q.root.offset > 0 {
-		return fmt.Errorf("no rows after an offset are refused")
+	if _, _, refused := q.window(); refused {
+		return fmt.Errorf("an empty range is refused")
+	}
+	switch {
+	case q.media == inCSV && (len(q.root.children) > 0 || q.root.aggregates() || len(q.root.names()) < 2):
+		return fmt.Errorf("CSV of one field, or of more than fields")
+	case q.media == inObject && q.count:
+		return fmt.Errorf("an object is not counted")
 	}
 	var found error
 	q.root.walk(func(n *node) {
 		if found == nil && !n.table.readers[q.who] {
 			found = fmt.Errorf("%s cannot read %s", q.who.name, n.table.id)
+		}
+		if found == nil && q.media == stripped && n.spread && !n.toOne() {
+			found = fmt.Errorf("stripped arrays are not known")
 		}
 		if found == nil {
 			found = n.check(q.limited)
@@ -109,7 +118,9 @@ func (n *node) checkTerm(t term) error {
 	if f.column != nil {
 		f = f.column
 	}
-	if !c.selectsAsIs(f) || t.field.column != nil && f.kind == array { // arrays are not turned into JSON here
+	// Here the server sorts by what the embedded resource gives: arrays are not turned into JSON, and what a domain is shown
+	// as cannot be sorted.
+	if !c.selectsAsIs(f) || t.field.column != nil && f.kind == array || f.kind == represented {
 		return fmt.Errorf("cannot sort by %s(%s)", t.rel, t.field.url)
 	}
 	return nil
@@ -148,6 +159,9 @@ func (n *node) checkAggregates() error {
 	}
 	for _, c := range n.children {
 		if c.lifted() {
+			if err := c.checkAggregates(); err != nil {
+				return err
+			}
 			continue
 		}
 		if !c.shows() || c.alias == "" && !c.spread {

@@ -44,6 +44,9 @@ type field struct {
 	// column is what a path leads into.
 	column *field
 	kind   kind
+	// shown and parse are of a domain with representations: the value as answers show it, and the function that reads the
+	// text of a request. They are "" for all others.
+	shown, parse string
 	// samples are values that rows have, as text.
 	samples []string
 	// casts and aggregates are those that work on every row.
@@ -65,13 +68,15 @@ const (
 	jsonb
 	jsonText
 	lexemes
+	represented // a domain that requests see otherwise than it is stored
 )
 
 // fields finds what can be asked of a table.
-func (x *explorer) fields(t *table, described *schema.Table) {
+func (x *explorer) fields(t *table, described *schema.Table, snap *schema.Snapshot) {
 	for _, c := range described.Columns {
 		f := &field{url: quoteName(c.Name), name: c.Name, sql: "t." + quoteSQL(c.Name), plain: true}
 		x.describe(t, f)
+		x.represent(t, f, c, snap)
 		t.columns = append(t.columns, f)
 		t.fields = append(t.fields, f)
 	}
@@ -119,6 +124,23 @@ func (x *explorer) describe(t *table, f *field) {
 	}
 	f.sorts = x.try(fmt.Sprintf("select 1 from %s t order by %s", t.sql(), f.sql)) != nil
 	f.groups = x.try(fmt.Sprintf("select 1 from %s t group by %s", t.sql(), f.sql)) != nil
+}
+
+// represent takes the representations of a domain over: what is shown and read is its text, and nothing else is known of it.
+func (x *explorer) represent(t *table, f *field, c *schema.Column, snap *schema.Snapshot) {
+	shows, ok := snap.Representations[schema.RepresentationKey{Source: c.NominalType, Target: "json"}]
+	if !ok {
+		return
+	}
+	reads := snap.Representations[schema.RepresentationKey{Source: "text", Target: c.NominalType}]
+	f.shown, f.parse = shows.Function+"("+f.sql+")", reads.Function
+	f.kind, f.casts, f.aggregates, f.groups = represented, nil, nil, false
+	f.samples = nil
+	for _, v := range x.must(fmt.Sprintf("select distinct %s #>> '{}' from %s t", f.shown, t.sql())) {
+		if v != nil {
+			f.samples = append(f.samples, *v)
+		}
+	}
 }
 
 func kindOf(category, name string) kind {

@@ -18,11 +18,23 @@ type generator struct {
 	aliases int
 }
 
-// generate makes up the request of a number. The same seed and number make the same request.
+// neighbourhood is how far back a request may look for one to repeat with other values.
+const neighbourhood = 50
+
+// generate makes up the request of a number. The same seed and number make the same request. Some are a former one with
+// other values, for what a server keeps of requests that look the same.
 func (w *world) generate(seed, number uint64) *query {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, number)), world: w}
+	repeat := number > 0 && g.one(4)
 	for {
-		if q := g.query(); q.check() == nil {
+		var q *query
+		if repeat {
+			q = w.generate(seed, number-1-g.Uint64N(min(number, neighbourhood)))
+			g.revalue(q)
+		} else {
+			q = g.query()
+		}
+		if q.check() == nil {
 			return q
 		}
 	}
@@ -42,6 +54,12 @@ func (g *generator) query() *query {
 	g.aliases = 0
 	g.who = pick(g, g.world.identities)
 	q := &query{who: g.who, count: g.one(3), limited: g.one(8)}
+	if g.one(4) {
+		q.media = pick(g, []media{inObject, stripped, inLines, inCSV})
+	}
+	if g.one(12) {
+		q.span = &[2]int{g.IntN(6), g.IntN(12) - 1}
+	}
 	t := pick(g, g.world.tables)
 	for tries := 0; !t.readers[g.who] || tries < 3 && len(t.rels) < 2; tries++ { // rather one with relationships
 		t = pick(g, g.world.tables)
@@ -150,6 +168,15 @@ func (g *generator) settle(n *node) {
 	})
 }
 
+// field picks a field, rather one of a kind that few have.
+func (g *generator) field(t *table) *field {
+	f := pick(g, t.fields)
+	for tries := 0; tries < 2 && (f.kind == scalar || f.kind == text); tries++ {
+		f = pick(g, t.fields)
+	}
+	return f
+}
+
 func (g *generator) items(n *node, aggregate bool) {
 	if !aggregate && (g.one(4) || len(n.children) == 0 && g.one(4)) {
 		n.items = append(n.items, item{star: true})
@@ -158,7 +185,7 @@ func (g *generator) items(n *node, aggregate bool) {
 		}
 	}
 	for range 1 + g.IntN(4) {
-		i := item{field: pick(g, n.table.fields)}
+		i := item{field: g.field(n.table)}
 		switch {
 		case aggregate && g.one(6):
 			i = item{agg: "count"}
@@ -183,7 +210,7 @@ func (g *generator) items(n *node, aggregate bool) {
 
 func (g *generator) sort(n *node, aggregate bool) {
 	for range g.IntN(4) {
-		t := term{field: pick(g, n.table.fields), desc: g.one(2)}
+		t := term{field: g.field(n.table), desc: g.one(2)}
 		var one []*node
 		for _, c := range n.children {
 			if c.toOne() && len(c.items) > 0 {
@@ -229,7 +256,7 @@ func (g *generator) cond(n *node, depth int) *cond {
 	case len(n.children) > 0 && g.one(4):
 		c.isEmbed, c.embed = true, pick(g, n.children).name()
 	default:
-		c.field = pick(g, n.table.fields)
+		c.field = g.field(n.table)
 		c.op = pick(g, c.field.operators())
 		g.operands(c)
 	}
@@ -258,6 +285,8 @@ func (f *field) operators() []operator {
 	case text:
 		ops = slices.Concat(ops, comparison, comparison, patterns, patterns, regexps)
 		return append(ops, search...)
+	case represented:
+		return append(ops, equality, among, comparison[1], comparison[4], comparison[7])
 	case array:
 		return append(slices.DeleteFunc(slices.Concat(ops, comparison, containing, containing), func(op operator) bool { return op == among }), overlap)
 	case ranged:
@@ -296,7 +325,7 @@ func (g *generator) operands(c *cond) {
 		}
 	default:
 		c.values = []string{g.operand(c)}
-		if c.op.quantified && c.field.kind != array && g.one(5) {
+		if c.op.quantified && c.field.kind != array && c.field.kind != represented && g.one(5) {
 			c.quant = pick(g, []string{"any", "all"})
 			for range g.IntN(3) {
 				c.values = append(c.values, g.operand(c))
@@ -321,4 +350,35 @@ func (g *generator) operand(c *cond) string {
 		piece = strings.ReplaceAll(piece, string(special), ".")
 	}
 	return pick(g, []string{piece, "^" + piece, piece + "$", ".?" + piece})
+}
+
+// revalue changes the values in a request, and who makes it, but not its shape.
+func (g *generator) revalue(q *query) {
+	q.who = pick(g, g.world.identities)
+	q.root.walk(func(n *node) {
+		if n.limit > 0 {
+			n.limit = 1 + g.IntN(6)
+		}
+		if n.offset > 0 {
+			n.offset = 1 + g.IntN(3)
+		}
+		for _, c := range n.where {
+			g.revalueCond(c)
+		}
+	})
+}
+
+func (g *generator) revalueCond(c *cond) {
+	for _, member := range c.conds {
+		g.revalueCond(member)
+	}
+	if c.field == nil || c.op == is || c.op.function != "" {
+		return
+	}
+	for i := range c.values {
+		c.values[i] = g.operand(c)
+	}
+	if c.op == among && len(c.values) == 1 && c.values[0] == "" {
+		c.values = nil
+	}
 }

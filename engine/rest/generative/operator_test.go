@@ -70,7 +70,11 @@ func (c *cond) sql() string {
 		if c.op.pattern {
 			v = strings.ReplaceAll(v, "*", "%")
 		}
-		each[i] = fmt.Sprintf("%s %s %s", left, op, literal(v))
+		right := literal(v)
+		if c.field.parse != "" {
+			right = c.field.parse + "(" + right + "::text)"
+		}
+		each[i] = fmt.Sprintf("%s %s %s", left, op, right)
 	}
 	if len(each) == 0 {
 		return "false" // nothing is among nothing

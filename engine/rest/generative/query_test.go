@@ -8,7 +8,43 @@ type query struct {
 	// limited asks the server that caps rows (maxRows).
 	limited bool
 	count   bool
-	root    *node
+	media   media
+	// span is the Range header: the first and the last row, -1 for no end.
+	span *[2]int
+	root *node
+}
+
+// media is the type of the answer.
+type media string
+
+const (
+	inArray  media = ""
+	inObject media = "application/vnd.pgrst.object+json"
+	stripped media = "application/vnd.pgrst.array+json;nulls=stripped"
+	inLines  media = "application/x-ndjson"
+	inCSV    media = "text/csv"
+)
+
+// window is what the root's parameters and the Range header leave: the offset and the limit, -1 for none. A Range header
+// that leaves nothing is refused.
+func (q *query) window() (limit, offset int, refused bool) {
+	limit, offset = q.root.limit, max(q.root.offset, 0)
+	if q.span == nil {
+		return limit, offset, limit == 0 && offset > 0
+	}
+	const open = 1 << 30
+	end := open
+	if limit >= 0 {
+		end = offset + limit
+	}
+	if q.span[1] >= 0 {
+		end = min(end, q.span[1]+1)
+	}
+	offset = max(offset, q.span[0])
+	if end == open {
+		return -1, offset, false
+	}
+	return end - offset, offset, end <= offset
 }
 
 // node is a relation that is read: the root, or an embedded resource.

@@ -16,7 +16,9 @@ type reference struct {
 	store   *store
 	who     *identity
 	maxRows int // 0 for no cap
-	pairs   map[*relation]map[int][]int
+	// fields makes values the fields of CSV.
+	fields bool
+	pairs  map[*relation]map[int][]int
 }
 
 // expected is the right answer.
@@ -48,7 +50,13 @@ func (w *world) evaluate(ctx context.Context, q *query) (want *expected, err err
 	for i := range all {
 		all[i] = i
 	}
-	want = &expected{rows: r.read(q.root, all)}
+	r.fields = q.media == inCSV
+	root := *q.root
+	root.limit, root.offset, _ = q.window()
+	want = &expected{rows: r.find(&root, all).rows}
+	if q.media == stripped {
+		want.rows.strip()
+	}
 	for _, row := range all {
 		if r.counts(q.root, row) {
 			want.total++
@@ -104,9 +112,7 @@ type found struct {
 	entries []entry
 }
 
-// read answers a node for some rows of its table.
-func (r *reference) read(n *node, rows []int) *window { return r.find(n, rows).rows }
-
+// find answers a node for some rows of its table.
 func (r *reference) find(n *node, rows []int) *found {
 	var kept []entry
 	for _, row := range rows {
@@ -398,14 +404,21 @@ func (i item) expand(t *table) []item {
 
 // sql is the item's expression, before any aggregate.
 func (i *item) sql() string {
-	if i.cast != "" {
+	switch {
+	case i.cast != "":
 		return "(" + i.field.sql + ")::" + i.cast
+	case i.field.shown != "":
+		return i.field.shown
 	}
 	return i.field.sql
 }
 
-// value is an expression's value for a row, as JSON.
+// value is an expression's value for a row, as JSON, or as the field of CSV that PostgreSQL writes in a row.
 func (r *reference) value(t *table, sql string, row int) any {
+	if r.fields {
+		text := *r.column(t, "row("+sql+")")[row]
+		return unquoted(text[1 : len(text)-1])
+	}
 	text := r.column(t, "to_json("+sql+")")[row]
 	if text == nil {
 		return nil

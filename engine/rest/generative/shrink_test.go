@@ -27,6 +27,12 @@ func (q *query) smaller() []*query {
 	if q.limited {
 		edit(func(q *query) { q.limited = false })
 	}
+	if q.media != inArray {
+		edit(func(q *query) { q.media = inArray })
+	}
+	if q.span != nil {
+		edit(func(q *query) { q.span = nil })
+	}
 	count := 0
 	q.root.walk(func(n *node) {
 		at := count

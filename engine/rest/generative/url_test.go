@@ -36,6 +36,16 @@ func (q *query) header() http.Header {
 	if q.count {
 		h.Set("Prefer", "count=exact")
 	}
+	if q.media != inArray {
+		h.Set("Accept", string(q.media))
+	}
+	if q.span != nil {
+		last := ""
+		if q.span[1] >= 0 {
+			last = strconv.Itoa(q.span[1])
+		}
+		h.Set("Range", strconv.Itoa(q.span[0])+"-"+last)
+	}
 	return h
 }
 

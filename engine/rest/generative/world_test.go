@@ -140,7 +140,7 @@ func (w *world) explore(t testing.TB, database *pgtest.DB, snap *schema.Snapshot
 			_, err := w.store.column(t.Context(), who, table, "t")
 			table.readers[who] = err == nil
 		}
-		x.fields(table, snap.Tables[id])
+		x.fields(table, snap.Tables[id], snap)
 		byName[id] = table
 		w.tables = append(w.tables, table)
 	}

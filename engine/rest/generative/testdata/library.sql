@@ -10,7 +10,12 @@ create table library.books (
   id int primary key, author_id int not null references library.authors, editor_id int references library.authors (id),
   title text not null, price numeric(8,2), pages int, isbn uuid, attrs jsonb, cover bytea, published timestamp,
   sold interval, lent int8range, public boolean not null);
-create table library.genres (id int primary key, name text not null, parent_id int references library.genres);
+create domain library.color as int check (value between 0 and 4095); -- requests see it as #rgb
+create function library.json(library.color) returns json language sql immutable as $$ select to_json('#' || lpad(to_hex($1), 3, '0')) $$;
+create function library.color(text) returns library.color language sql immutable as $$ select ('x' || lpad(substr($1, 2), 8, '0'))::bit(32)::int::library.color $$;
+create cast (library.color as json) with function library.json(library.color) as implicit;
+create cast (text as library.color) with function library.color(text) as implicit;
+create table library.genres (id int primary key, name text not null, parent_id int references library.genres, color library.color);
 create table library.book_genres (
   book_id int references library.books, genre_id int references library.genres, weight real, primary key (book_id, genre_id));
 create table library.editions (book_id int references library.books, no int, format text, flags bit(3), primary key (book_id, no));
@@ -46,7 +51,7 @@ select i, i * 7 % 20 + 1, case when i % 3 > 0 then i * 5 % 24 + 1 end,
   case when i % 4 > 0 then i % 4 * interval '1 mon 2 days 03:04:05' end,
   case i % 5 when 0 then null when 1 then '(,)' else int8range(i, i + 10, '[]') end, i % 4 <> 1
 from generate_series(1, 48) i;
-insert into library.genres select i, 'Genre ' || i % 7, case when i > 3 then i / 2 end from generate_series(1, 10) i;
+insert into library.genres select i, 'Genre ' || i % 7, case when i > 3 then i / 2 end, case when i % 4 > 0 then i % 3 * 1000 end from generate_series(1, 10) i;
 insert into library.book_genres
 select b, g, case when (b + g) % 4 > 0 then (b * g % 10) / 4.0 end from generate_series(1, 48) b, generate_series(1, 9) g where (b * 5 + g * 3) % 11 < 2;
 insert into library.editions select b, n, case when (b + n) % 3 > 0 then 'f' || (b + n) % 3 end, (b % 8)::bit(3) from generate_series(1, 40) b, generate_series(1, 3) n where n <= b % 4;
