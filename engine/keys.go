@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -34,7 +35,8 @@ type Keys struct {
 	AnonKey        string `json:"anon_key"`
 	ServiceRoleKey string `json:"service_role_key"`
 	JWTSecret      string `json:"jwt_secret"`
-	// DatabaseURL connects as the owner of the database, who is above all policies.
+	// DatabaseURL connects as the owner of the database, who is above all policies. It is empty if the server was given a
+	// database and LoadKeys is not.
 	DatabaseURL string `json:"db_url"`
 }
 
@@ -63,7 +65,9 @@ func LoadKeys(cfg Config) (*Keys, error) {
 	}
 	k.DatabaseURL = cfg.DatabaseURL
 	if k.DatabaseURL == "" {
-		k.DatabaseURL, err = cluster.Locate(cfg.DataDir)
+		if k.DatabaseURL, err = cluster.Locate(cfg.DataDir); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	return k, err
 }

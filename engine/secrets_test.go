@@ -108,3 +108,21 @@ func TestCreateOnceKeepsWhatIsThere(t *testing.T) {
 		t.Errorf("files were left behind: %v", entries)
 	}
 }
+
+// TestKeysOfADirectoryWithoutDatabase is about servers that were given a database: its URL is not the directory's to know.
+func TestKeysOfADirectoryWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.DataDir = t.TempDir()
+	if _, err := ensureSecrets(cfg.DataDir); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := LoadKeys(cfg)
+	if err != nil || keys.ServiceRoleKey == "" || keys.DatabaseURL != "" {
+		t.Errorf("keys %+v, error %v", keys, err)
+	}
+	cfg.DatabaseURL = "postgresql://db.example.org/app"
+	if keys, err = LoadKeys(cfg); err != nil || keys.DatabaseURL != cfg.DatabaseURL {
+		t.Errorf("keys %+v, error %v", keys, err)
+	}
+}

@@ -59,6 +59,9 @@ func runKeys(cmd *cobra.Command, o *keysOptions) error {
 	} {
 		switch o.Name {
 		case entry.name:
+			if entry.value == "" {
+				return fmt.Errorf("%s is not in the data directory: the server was given it from outside", entry.name)
+			}
 			_, err = fmt.Fprintln(w, entry.value)
 		case "":
 			_, err = fmt.Fprintf(w, "%s=%s\n", entry.name, entry.value)
