@@ -91,7 +91,7 @@ func (b *builder) planCall() *apierr.Error {
 	b.planArguments(routine, keys)
 	p.Call.Returning = p.Read.neededColumns(nil)
 	if !slices.Equal(p.Call.Returning, []string{star}) && len(p.Call.Returning) > 0 {
-		p.Call.Returning = append(p.Call.Returning, filteredNames(p.Read)...)
+		p.Call.Returning = append(p.Call.Returning, comparedNames(p.Read)...)
 		slices.Sort(p.Call.Returning)
 		p.Call.Returning = slices.Compact(p.Call.Returning)
 	}
@@ -187,11 +187,14 @@ func encodeArguments(given []request.RPCParam) []byte {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// filteredNames are the fields that the levels of a read compare.
-func filteredNames(n *Node) []string {
+// comparedNames are the fields that a level is filtered and sorted by. What the levels embedded in it compare comes from
+// elsewhere.
+func comparedNames(n *Node) []string {
 	names := filterNames(nil, n.Where)
-	for _, child := range n.Children {
-		names = append(names, filteredNames(child)...)
+	for i := range n.Order {
+		if n.Order[i].Relation == "" {
+			names = append(names, n.Order[i].Field.Name)
+		}
 	}
 	return names
 }

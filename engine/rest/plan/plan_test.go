@@ -90,6 +90,8 @@ func TestReturning(t *testing.T) {
 		{"GET /rpc/cheap?max=1", []string{"*"}},
 		{"GET /rpc/cheap?max=1&select=name&stock=gt.1&or=(price.gt.1,labels.is.null)", []string{"labels", "name", "price", "stock"}},
 		{"GET /rpc/cheap?max=1&select=name,labels(id)&labels=not.is.null", []string{"name", "sku"}},
+		{"GET /rpc/cheap?max=1&select=name,labels(id)&labels.id=gt.1&labels.order=id", []string{"name", "sku"}},
+		{"GET /rpc/cheap?max=1&select=name&order=price,sizes->0", []string{"name", "price", "sizes"}},
 	} {
 		p := build(t, snap, plan.Options{}, test.request)
 		var got []string
