@@ -8,6 +8,9 @@ import (
 // rowsName is what the rows of the answer are called where they become its body.
 const rowsName = "_postgrest_t"
 
+// answerName is what the rows of the answer are called where they are needed twice.
+const answerName = "pgrst_answer"
+
 // body adds what makes the answer's body of its rows.
 func (f *fragment) body(p *plan.Plan) *fragment {
 	switch p.Body.Kind {
@@ -21,7 +24,7 @@ func (f *fragment) body(p *plan.Plan) *fragment {
 	case plan.BodyLines:
 		return f.linesBody(p)
 	case plan.BodyCSV:
-		return f.csvBody()
+		return f.csvBody(p)
 	case plan.BodyCustom:
 		return f.customBody(p)
 	default:
@@ -75,12 +78,19 @@ func (f *fragment) linesBody(p *plan.Plan) *fragment {
 	return f.sql("coalesce(string_agg(to_json(" + value + ")::text || E'\\n', ''), '')")
 }
 
-// csvBody adds a header of the columns' names and a line for each row, whose text form only lacks the parentheses.
-func (f *fragment) csvBody() *fragment {
-	return f.sql("(SELECT coalesce(string_agg(a.k, ','), '') FROM (" +
-		"SELECT json_object_keys(r)::text AS k FROM (SELECT row_to_json(hh) AS r FROM " + plan.SourceName +
-		" AS hh LIMIT 1) s) a) || E'\\n' || " +
+// csvBody adds a header of the columns' names and a line for each row, whose text form only lacks the parentheses. Where
+// nothing is left of what was written or called, the header has the names of that, as PostgREST's always has.
+func (f *fragment) csvBody(p *plan.Plan) *fragment {
+	f.sql("coalesce(")
+	if readsSource(p) {
+		f.sql(csvHeader(answerName) + ", ")
+	}
+	return f.sql(csvHeader(plan.SourceName) + ", '') || E'\\n' || " +
 		"coalesce(string_agg(substring(" + rowsName + "::text, 2, length(" + rowsName + "::text) - 2), E'\\n'), '')")
+}
+
+func csvHeader(relation string) string {
+	return "(SELECT string_agg(k, ',') FROM json_object_keys((SELECT row_to_json(hh) FROM " + relation + " AS hh LIMIT 1)) AS k)"
 }
 
 func (f *fragment) customBody(p *plan.Plan) *fragment {

@@ -103,11 +103,18 @@ func sources(p *plan.Plan) (with *fragment, rows sq.SelectBuilder) {
 		with.add(selectRows(p.Read))
 	}
 	with.sql(")")
+	if p.Body.Kind == plan.BodyCSV && readsSource(p) { // its header needs the rows as well
+		with.sql(", " + answerName + " AS (").add(rows).sql(")")
+		rows = sq.Select("*").From(answerName)
+	}
 	if p.Count.Exact {
 		with.sql(", pgrst_source_count AS (").add(countQuery(p)).sql(")")
 	}
 	return with, rows
 }
+
+// readsSource reports whether the rows of the answer are not the source itself.
+func readsSource(p *plan.Plan) bool { return p.Mutation != nil || p.Call != nil }
 
 // countQuery is the query for all rows regardless of the window; an estimate need not go further than its limit.
 func countQuery(p *plan.Plan) sq.SelectBuilder {
