@@ -19,6 +19,7 @@ type table struct {
 	// JSON and computed columns.
 	columns, fields []*field
 	rels            []*relation
+	functions       []*function
 	// key is the primary key; empty for some.
 	key []*field
 	// readers may read all columns.

@@ -53,16 +53,19 @@ func (g *generator) alias() string {
 func (g *generator) query() *query {
 	g.aliases = 0
 	g.who = pick(g, g.world.identities)
+	t := pick(g, g.world.tables)
+	for tries := 0; !t.readers[g.who] || tries < 3 && len(t.rels) < 2; tries++ { // rather one with relationships
+		t = pick(g, g.world.tables)
+	}
 	q := &query{who: g.who, count: g.one(3), limited: g.one(8)}
 	if g.one(4) {
 		q.media = pick(g, []media{inObject, stripped, inLines, inCSV})
 	}
+	if len(t.functions) > 0 && g.one(4) {
+		q.call = g.call(t)
+	}
 	if g.one(12) {
 		q.span = &[2]int{g.IntN(6), g.IntN(12) - 1}
-	}
-	t := pick(g, g.world.tables)
-	for tries := 0; !t.readers[g.who] || tries < 3 && len(t.rels) < 2; tries++ { // rather one with relationships
-		t = pick(g, g.world.tables)
 	}
 	q.root = g.node(t, 0, g.one(6))
 	if !q.root.aggregates() && len(q.root.children) == 0 && g.one(6) {
@@ -355,6 +358,9 @@ func (g *generator) operand(c *cond) string {
 // revalue changes the values in a request, and who makes it, but not its shape.
 func (g *generator) revalue(q *query) {
 	q.who = pick(g, g.world.identities)
+	if q.call != nil {
+		g.arguments(q.call, len(q.call.args))
+	}
 	q.root.walk(func(n *node) {
 		if n.limit > 0 {
 			n.limit = 1 + g.IntN(6)

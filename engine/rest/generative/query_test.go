@@ -11,7 +11,15 @@ type query struct {
 	media   media
 	// span is the Range header: the first and the last row, -1 for no end.
 	span *[2]int
+	// call makes the root's rows those that a function returns; nil for all of the table.
+	call *call
 	root *node
+}
+
+// call calls a function that returns rows of a table.
+type call struct {
+	function *function
+	args     []string // as many as are given
 }
 
 // media is the type of the answer.

@@ -47,7 +47,7 @@ func TestReach(t *testing.T) {
 		"aggregate of an embedded resource", "group", "group by an embedded resource",
 		"group and", "group or", "group not", "condition on embedded", "condition on whether embedded", "condition not",
 		"any", "all", "order", "order desc", "order nullsfirst", "order nullslast", "order path", "order related",
-		"order of embedded", "limit", "offset", "limit of embedded", "offset of embedded", "count", "capped", "range", "value quoted",
+		"order of embedded", "limit", "offset", "limit of embedded", "offset of embedded", "count", "capped", "range", "call", "value quoted",
 		"answer with an array of objects", "answer with an object", "answer with correlated arrays", "answer with ties",
 	}
 	for _, who := range w.identities {
@@ -90,6 +90,7 @@ func (q *query) mark(seen map[string]int) {
 	tell(q.count, "count")
 	tell(q.limited, "capped")
 	tell(q.span != nil, "range")
+	tell(q.call != nil, "call")
 	q.root.mark(0, tell)
 }
 

@@ -46,10 +46,7 @@ func (w *world) evaluate(ctx context.Context, q *query) (want *expected, err err
 			err = f.error
 		}
 	}()
-	all := make([]int, len(r.column(q.root.table, "t")))
-	for i := range all {
-		all[i] = i
-	}
+	all := r.all(q)
 	r.fields = q.media == inCSV
 	root := *q.root
 	root.limit, root.offset, _ = q.window()
@@ -63,6 +60,23 @@ func (w *world) evaluate(ctx context.Context, q *query) (want *expected, err err
 		}
 	}
 	return want, nil
+}
+
+// all are the rows that a query is about.
+func (r *reference) all(q *query) []int {
+	sql := "select n from " + q.root.table.numbered() + " all_rows order by n"
+	if q.call != nil {
+		sql = q.call.rows(q.root.table)
+	}
+	answer, err := r.store.query(r.ctx, r.who, sql)
+	if err != nil {
+		panic(failure{err})
+	}
+	rows := make([]int, len(answer))
+	for i, row := range answer {
+		rows[i] = number(*row[0])
+	}
+	return rows
 }
 
 func (r *reference) column(t *table, sql string) []*string {

@@ -33,6 +33,9 @@ func (q *query) smaller() []*query {
 	if q.span != nil {
 		edit(func(q *query) { q.span = nil })
 	}
+	if q.call != nil {
+		edit(func(q *query) { q.call = nil })
+	}
 	count := 0
 	q.root.walk(func(n *node) {
 		at := count
@@ -42,7 +45,7 @@ func (q *query) smaller() []*query {
 		}
 		if n.rel != nil { // let it be the request
 			edit(func(q *query) {
-				q.root = q.root.nth(at)
+				q.root, q.call = q.root.nth(at), nil
 				q.root.rel, q.root.target, q.root.hint, q.root.alias, q.root.join, q.root.spread = nil, "", "", "", "", false
 			})
 		}

@@ -14,6 +14,10 @@ type param struct{ key, value string }
 func (q *query) target() string {
 	path := "/" + url.PathEscape(q.root.table.id.Name)
 	params := q.root.params("")
+	if q.call != nil {
+		path = "/rpc/" + url.PathEscape(q.call.function.name.Name)
+		params = append(q.call.params(), params...)
+	}
 	if len(params) == 0 {
 		return path
 	}

@@ -146,6 +146,7 @@ func (w *world) explore(t testing.TB, database *pgtest.DB, snap *schema.Snapshot
 	}
 	for _, table := range w.tables {
 		x.relations(table, byName, snap)
+		x.functions(table, snap)
 	}
 }
 

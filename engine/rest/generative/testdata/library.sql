@@ -75,6 +75,12 @@ create function library.long_books(library.authors) returns setof library.books 
 create function library.kin(library.genres) returns setof library.genres language sql stable
   as $$ select * from library.genres where parent_id = $1.parent_id and id <> $1.id $$;
 
+create function library.books_from(at_least int, genre text default null) returns setof library.books language sql stable
+  as $$ select * from library.books b where pages >= at_least and (genre is null or exists (
+    select from library.book_genres join library.genres g on g.id = genre_id where book_id = b.id and g.name = genre)) $$;
+create function library.authors_like(pattern text) returns setof library.authors language plpgsql stable
+  as $$ begin return query select * from library.authors where name ilike pattern; end $$;
+
 create function library.org() returns int language sql stable as $$ select (current_setting('request.jwt.claims', true)::json->>'organization_id')::int $$;
 alter table library.authors enable row level security;
 create policy known on library.authors for select to anon using (active is true);
