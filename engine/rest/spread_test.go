@@ -21,6 +21,14 @@ func TestSpreadNames(t *testing.T) {
 			`[{"id":3,"organization_id":2,"first_name":"Chloé","last_name":"Dupont","email":"chloe@example.com","phone":"+33100",` +
 				`"tags":["vip"],"score":55,"profile":null,"birthday":"1988-12-31","created_at":"2026-01-01T00:00:00+00:00","addresses":[{"city":"Paris"}]}]`,
 		},
+		"the first rows of an order": {
+			"/customers?select=...orders(id)&orders.order=total.desc&orders.limit=1&id=in.(1)",
+			`[{"id":[100]}]`,
+		},
+		"the last row of an order": {
+			"/customers?select=...orders(id)&orders.order=total&orders.limit=1&id=in.(1)",
+			`[{"id":[101]}]`,
+		},
 		"an order by long names": {
 			"/addresses?select=...orders_shipping_address_id_fkey(id)&orders_shipping_address_id_fkey.order=shipping_address_id,shipping_address_id,id.desc&id=eq.1",
 			`[{"id":[101]}]`,

@@ -32,13 +32,13 @@ func (q *query) check() error {
 			found = fmt.Errorf("stripped arrays are not known")
 		}
 		if found == nil {
-			found = n.check(q.limited)
+			found = n.check()
 		}
 	})
 	return found
 }
 
-func (n *node) check(limited bool) error {
+func (n *node) check() error {
 	seen := map[string]bool{}
 	for _, name := range n.names() {
 		if seen[name] {
@@ -66,13 +66,8 @@ func (n *node) check(limited bool) error {
 			return err
 		}
 	}
-	if n.spread && !n.toOne() {
-		if n.aggregates() {
-			return fmt.Errorf("to-many spreads do not aggregate")
-		}
-		if len(n.order) > 0 && (n.limit >= 0 || n.offset >= 0 || limited) {
-			return fmt.Errorf("to-many spreads are cut before they are sorted")
-		}
+	if n.spread && !n.toOne() && n.aggregates() {
+		return fmt.Errorf("to-many spreads do not aggregate")
 	}
 	if n.aggregates() {
 		return n.checkAggregates()

@@ -88,7 +88,9 @@ func moveSpreadOrders(n *Node) *apierr.Error {
 				Field: Field{Name: name}, Direction: term.Direction, Nulls: term.Nulls,
 			})
 		}
-		n.Order = nil
+		if n.Window == (Window{}) {
+			n.Order = nil // else the rows of the window are the first ones of the order, where PostgREST takes any
+		}
 	}
 	for _, child := range n.Children {
 		if err := moveSpreadOrders(child); err != nil {
