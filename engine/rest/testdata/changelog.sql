@@ -103,3 +103,44 @@ grant usage on schema museum, annex to anon, authenticated, museum_slow;
 grant all on all tables in schema museum, annex to anon, authenticated, museum_slow;
 create function museum.short_nap() returns void language sql volatile set statement_timeout = '1ms' as $$ select pg_sleep(0.05) $$;
 create function museum.first_hall() returns museum.halls language sql stable as $$ select * from museum.halls order by id limit 1 $$;
+
+-- Full-text search over what is no tsvector, and over a domain of one.
+create domain museum.lexemes as tsvector;
+create table museum.captions (id int primary key, body text, meta jsonb, words tsvector, domain_words museum.lexemes);
+insert into museum.captions values
+  (1,'The cats were sleeping','{"de":"Die Katzen schliefen"}',to_tsvector('english','golden cats'),to_tsvector('english','silver cats')),
+  (2,'A dog',null,to_tsvector('english','dogs'),null);
+
+-- Functions.
+create function museum.open_halls() returns setof museum.halls language sql stable as $$ select * from museum.halls $$;
+create function museum.close_halls() returns setof museum.lockers language sql volatile as $$ update museum.lockers set size = 'x' returning * $$;
+create function museum.hall_report() returns table (id int, name text, floor int) language sql stable as $$ select id, name, floor from museum.halls $$;
+create function museum.counted(a int, b int default 2) returns int language sql volatile as $$ select a + b $$;
+create function museum.same(a int) returns int language sql stable as $$ select a $$;
+create function museum.whole_body(json) returns json language sql stable as $$ select $1 $$;
+create function museum.named_body(data json) returns json language sql stable as $$ select data $$;
+create table museum.ledger (id int primary key, note text);
+insert into museum.ledger select n, 'n' || n from generate_series(1, 20000) n;
+create function museum.ledger_rows() returns setof museum.ledger language sql stable as $$ select * from museum.ledger $$;
+
+-- A domain of a domain of a domain.
+create domain museum.inner_count as int;
+create domain museum.middle_count as museum.inner_count;
+create domain museum.outer_count as museum.middle_count check (value > 0);
+create table museum.counters (id bigint primary key, few smallint, amount museum.outer_count);
+
+-- Another object's comment under a table's oid, as oids are unique only within their catalog.
+create table museum.commented (id int primary key);
+comment on table museum.commented is 'The comment of the table';
+insert into pg_catalog.pg_description select 'museum.commented'::regclass, 'pg_catalog.pg_proc'::regclass, 0, 'Of a function';
+
+-- Found through the extra search path alone.
+create function vault.lock_word() returns text language sql immutable as $$ select 'sesame' $$;
+create function museum.try_lock() returns text language plpgsql stable as $$ begin return lock_word(); end $$;
+grant usage on schema vault to anon;
+
+-- Returned rows and filters.
+create table museum.jobs (id int primary key, state text, worker text);
+insert into museum.jobs values (1,'new',null),(2,'new','ann'),(3,'done','bea');
+grant all on all tables in schema museum to anon, authenticated, museum_slow;
+revoke all on museum.passports from authenticated;
