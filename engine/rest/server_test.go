@@ -41,6 +41,12 @@ func commits(cfg *rest.Config) { cfg.TxEnd = rest.TxCommit }
 // serve makes a handler over a database. Requests roll back unless change says otherwise.
 func serve(t *testing.T, database *pgtest.DB, change func(*rest.Config)) http.Handler {
 	t.Helper()
+	return rest.New(options(t, database, change))
+}
+
+// options are what serve works with.
+func options(t *testing.T, database *pgtest.DB, change func(*rest.Config)) rest.Options {
+	t.Helper()
 	cfg := rest.DefaultConfig()
 	cfg.AnonRole, cfg.TxEnd = "anon", rest.TxRollbackAllowOverride
 	if change != nil {
@@ -57,12 +63,12 @@ func serve(t *testing.T, database *pgtest.DB, change func(*rest.Config)) http.Ha
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return rest.New(rest.Options{
+	return rest.Options{
 		Config:   func() *rest.Config { return &cfg },
 		Snapshot: func() *schema.Snapshot { return snap },
 		Verifier: func() *rls.Verifier { return verifier },
 		DB:       pool,
-	})
+	}
 }
 
 func load(t *testing.T, database *pgtest.DB, cfg *rest.Config) *schema.Snapshot {
