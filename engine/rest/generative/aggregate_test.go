@@ -45,7 +45,9 @@ func (n *node) parts(reach reach, own bool) []part {
 	}
 	for _, c := range n.children {
 		if !c.lifted() {
-			all = append(all, part{node: n, child: c, reach: reach, own: own})
+			if len(c.given()) > 0 {
+				all = append(all, part{node: n, child: c, reach: reach, own: own})
+			}
 			continue
 		}
 		all = append(all, c.parts(func(e *entry) *entry {
@@ -94,8 +96,8 @@ func (r *reference) group(n *node, entries []entry) *window {
 	return w
 }
 
-// key tells entries of different groups apart. Like PostgREST, a field that is cast but has no alias is grouped by its value
-// before the cast.
+// key tells entries of different groups apart. Like PostgREST, a field that is cast but has no other name is grouped by its
+// value before the cast.
 func (r *reference) key(parts []part, e *entry) string {
 	var key strings.Builder
 	for _, p := range parts {
@@ -109,7 +111,7 @@ func (r *reference) key(parts []part, e *entry) string {
 			key.WriteString(render(canonical(plain(o))) + ";")
 		default:
 			f := *p.item.field
-			if p.item.alias != "" || !p.own {
+			if p.item.cast != "" && (p.item.alias != "" && p.item.alias != f.name || !p.own) {
 				f.sql = p.item.sql()
 			}
 			fmt.Fprintf(&key, "%d;", r.placeOf(p.node.table, &f, at.row))
@@ -153,7 +155,7 @@ func (r *reference) aggregate(parts []part, group []*entry) *object {
 		case p.item.agg != "":
 			o.values[p.item.name()] = r.total(&p, at)
 		case p.child != nil && at[0] == nil:
-			for _, name := range (&node{children: []*node{p.child}}).names() {
+			for _, name := range p.child.given() {
 				o.values[name] = nil
 			}
 		case p.child != nil:

@@ -128,8 +128,7 @@ func (n *node) selectsAsIs(f *field) bool {
 	})
 }
 
-// checkAggregates holds a node that aggregates to what has one meaning: it is sorted by what it groups by, and PostgreSQL
-// finds every name of GROUP BY among the selected values only.
+// checkAggregates holds a node that aggregates to what can be grouped, and to one order of it.
 func (n *node) checkAggregates() error {
 	for _, t := range n.order {
 		if n.lifted() {
@@ -148,8 +147,6 @@ func (n *node) checkAggregates() error {
 			return fmt.Errorf("%s cannot be grouped by", i.field.url)
 		case i.agg == "" && i.cast != "" && !slices.Contains(groupable, i.cast):
 			return fmt.Errorf("%s cannot be grouped by", i.cast)
-		case i.agg == "" && i.alias == "" && !i.field.plain:
-			return fmt.Errorf("%s needs an alias to be grouped by", i.field.url)
 		}
 	}
 	for _, c := range n.children {
@@ -158,9 +155,6 @@ func (n *node) checkAggregates() error {
 				return err
 			}
 			continue
-		}
-		if !c.shows() || c.alias == "" && !c.spread {
-			return fmt.Errorf("%s cannot be grouped by", c.name())
 		}
 		if !c.settled() {
 			return fmt.Errorf("%s may be in different orders", c.name())

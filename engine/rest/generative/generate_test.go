@@ -112,7 +112,7 @@ func (g *generator) children(n *node, depth int, aggregate bool) {
 		c.rel, c.spread = rel, spread
 		s := pick(g, rel.spellings)
 		c.target, c.hint = s.target, s.hint
-		if !spread && (aggregate || g.one(3) || n.child(c.target) != nil) {
+		if !spread && (g.one(3) || n.child(c.target) != nil) {
 			c.alias = g.alias()
 		}
 		if g.one(3) {
@@ -204,8 +204,11 @@ func (g *generator) items(n *node, aggregate bool) {
 		taken := slices.ContainsFunc(n.items, func(other item) bool {
 			return other.star && i.field != nil && i.field.plain || !other.star && other.name() == i.name()
 		})
-		if taken || g.one(4) || aggregate && i.agg == "" && !i.field.plain {
+		switch {
+		case taken || g.one(4):
 			i.alias = g.alias()
+		case g.one(12):
+			i.alias = pick(g, n.table.columns).name // mean something else than it
 		}
 		n.items = append(n.items, i)
 	}

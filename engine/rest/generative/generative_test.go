@@ -114,14 +114,27 @@ func (w *world) verify(ctx context.Context, q *query) string {
 	}
 	got := w.ask(ctx, q)
 	status, contentRange := want.summary(q)
+	body := got.Body.String()
+	differs := func(what string) string {
+		return fmt.Sprintf("%s\n got %s\nwant %s", what, cut(body), cut(want.rows.String()))
+	}
 	if got.Code != status {
-		return fmt.Sprintf("status %d, want %d\n got %s\nwant %s", got.Code, status, got.Body, want.rows)
+		return differs(fmt.Sprintf("status %d, want %d", got.Code, status))
 	}
 	if r := got.Header().Get("Content-Range"); r != contentRange {
-		return fmt.Sprintf("Content-Range %s, want %s\n got %s\nwant %s", r, contentRange, got.Body, want.rows)
+		return differs(fmt.Sprintf("Content-Range %s, want %s", r, contentRange))
 	}
-	if status < http.StatusMultipleChoices && !want.rows.matches(q.rows(got.Body.String())) {
-		return fmt.Sprintf(" got %s\nwant %s", got.Body, want.rows)
+	if status < http.StatusMultipleChoices && !want.rows.matches(q.rows(body)) {
+		return differs("body")
 	}
 	return ""
+}
+
+// cut keeps reports readable.
+func cut(s string) string {
+	const most = 2000
+	if len(s) <= most {
+		return s
+	}
+	return fmt.Sprintf("%s … and %d bytes", strings.ToValidUTF8(s[:most], ""), len(s)-most)
 }

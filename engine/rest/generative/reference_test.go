@@ -383,14 +383,20 @@ func (n *node) names() []string {
 		names = append(names, i.name())
 	}
 	for _, c := range n.children {
-		switch {
-		case c.spread:
-			names = append(names, c.names()...)
-		case c.shows():
-			names = append(names, c.name())
-		}
+		names = append(names, c.given()...)
 	}
 	return names
+}
+
+// given are the names of the values that a node gives to its parent.
+func (n *node) given() []string {
+	switch {
+	case n.spread:
+		return n.names()
+	case n.shows():
+		return []string{n.name()}
+	}
+	return nil
 }
 
 // selected are the node's items with * replaced by the columns.

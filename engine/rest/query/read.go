@@ -147,27 +147,30 @@ func where(s sq.SelectBuilder, n *plan.Node, test embedTest) sq.SelectBuilder {
 	return s
 }
 
-// grouping are the keys that an aggregating level groups by: everything it selects that is no aggregate.
+// grouping are the keys that an aggregating level groups by: everything it selects that is no aggregate. What is no column
+// is meant by its place in the select list, because its name could as well be that of a column.
 func grouping(n *plan.Node) []string {
 	if !aggregates(n) {
 		return nil
 	}
 	var keys []string
 	for i := range n.Select {
-		s := &n.Select[i]
-		switch {
+		switch s := &n.Select[i]; {
 		case s.Aggregate != request.AggNone:
-		case s.Alias != "":
-			keys = append(keys, quoteName(s.Alias))
+		case groupsByColumn(s):
+			keys = append(keys, string(new(fragment).column(n.Qualifier(), s.Field.Name).text))
 		default:
-			// Only fields without parameters have no alias.
-			keys = append(keys, string(new(fragment).field(n.Qualifier(), &s.Field).text))
+			keys = append(keys, strconv.Itoa(i+1))
 		}
 	}
+	place := len(n.Select) + len(n.SpreadExtra)
 	for _, child := range n.Children {
-		if !child.IsSpread() {
-			keys = append(keys, quoteName(child.Name))
-			continue
+		switch {
+		case child.IsSpread():
+			place += len(child.Spread)
+		case !child.Empty:
+			place++
+			keys = append(keys, strconv.Itoa(place))
 		}
 		for i := range child.Spread {
 			if s := &child.Spread[i]; s.Aggregate == request.AggNone {
@@ -176,6 +179,12 @@ func grouping(n *plan.Node) []string {
 		}
 	}
 	return keys
+}
+
+// groupsByColumn reports whether a field is grouped by as it is stored. As in PostgREST, that is also so for one that is
+// cast but has no other name.
+func groupsByColumn(s *plan.SelectField) bool {
+	return len(s.Field.Path) == 0 && !s.Field.WholeRow && (s.Cast == "" || s.Alias == "" || s.Alias == s.Field.Name)
 }
 
 // aggregates reports whether a level selects an aggregate, of its own or of a spread level.
