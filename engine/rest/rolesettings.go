@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,13 +17,13 @@ const maxPlanCost = "nexus.max_plan_cost"
 
 // roleSettingsSQL lists what ALTER ROLE … SET gave the roles that the login role may take, as far as that one may set it.
 const roleSettingsSQL = `
-select r.rolname, n.name, pg_catalog.lower(pg_catalog.substr(c.entry, pg_catalog.strpos(c.entry, '=') + 1))
+select r.rolname, n.name, pg_catalog.substr(c.entry, pg_catalog.strpos(c.entry, '=') + 1)
 from pg_catalog.pg_auth_members m
 join pg_catalog.pg_roles r on r.oid = m.roleid
 cross join pg_catalog.unnest(r.rolconfig) c (entry)
 cross join pg_catalog.split_part(c.entry, '=', 1) n (name)
 left join pg_catalog.pg_settings s using (name)
-where m.member = current_user::pg_catalog.regrole and (n.name = '` + maxPlanCost + `' or s.context = 'user'%s)
+where m.member = pg_catalog.quote_ident(current_user)::pg_catalog.regrole and (n.name = '` + maxPlanCost + `' or s.context = 'user'%s)
 order by r.rolname, n.name`
 
 // parameterPrivilege exists since PostgreSQL 15, where the right to set a parameter can be granted.
@@ -70,7 +71,7 @@ func LoadRoleSettings(ctx context.Context, conn *pgx.Conn) (map[string]RoleSetti
 }
 
 func isolationLevel(value string) string {
-	switch value {
+	switch value := strings.ToLower(value); value {
 	case db.RepeatableRead, db.Serializable:
 		return value
 	default:
