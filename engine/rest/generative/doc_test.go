@@ -7,5 +7,10 @@
 // sorting by rank, windows, groups, and the shape of the answer. Where a request leaves the order of rows open the
 // comparison accepts every order, and every choice a limit may make.
 //
-// A request whose answers differ is cut down, part by part, while they still differ, and reported as a URL.
+// A request whose answers differ is cut down, part by part, while they still differ, and reported as a URL. Each run takes
+// another seed and logs it; one run or one request is repeated with
+//
+//	go test ./engine/rest/generative -run TestGenerated -args -seed=1 -first=0 -requests=10000
+//
+// What a request must not have, because PostgREST refuses it or leaves its meaning open, is all in check.
 package generative
