@@ -33,6 +33,10 @@ type CacheConfig struct {
 	OnLoad         func(*Snapshot, time.Duration)
 	OnLoadError    func(error)
 	OnReloadConfig func()
+	// These two run where the listening happens, and must not take long: OnReloadMessages is told what a notification asks
+	// for, OnListenError why nothing is heard and when listening is tried again.
+	OnReloadMessages func(schemaCache, config bool)
+	OnListenError    func(err error, retryIn time.Duration)
 }
 
 // Status is how a Cache is doing.
@@ -63,6 +67,12 @@ func NewCache(cfg CacheConfig) *Cache {
 	}
 	if cfg.Debounce == 0 {
 		cfg.Debounce = 100 * time.Millisecond
+	}
+	if cfg.OnReloadMessages == nil {
+		cfg.OnReloadMessages = func(bool, bool) {}
+	}
+	if cfg.OnListenError == nil {
+		cfg.OnListenError = func(error, time.Duration) {}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -43,6 +43,7 @@ func (c *Cache) listen(ctx context.Context, config *pgx.ConnConfig) {
 		delay := wait.next()
 		c.cfg.Logger.WarnContext(ctx, "not listening for schema changes", slog.String("channel", c.cfg.Channel),
 			slog.Any("error", err), slog.Duration("retry_in", delay))
+		c.cfg.OnListenError(err, delay)
 		select {
 		case <-ctx.Done():
 			return
@@ -70,14 +71,13 @@ func (c *Cache) listenOnce(ctx context.Context, config *pgx.ConnConfig, first bo
 		if err != nil {
 			return err
 		}
-		switch {
-		case n == nil:
-		case n.Payload == "reload schema":
-			c.orders.add(order{schema: true})
-		case n.Payload == "reload config":
-			c.orders.add(order{config: true})
-		case n.Payload == "":
-			c.orders.add(order{schema: true, config: true})
+		if n == nil {
+			continue
+		}
+		told := order{schema: n.Payload == "reload schema" || n.Payload == "", config: n.Payload == "reload config" || n.Payload == ""}
+		if told.schema || told.config {
+			c.cfg.OnReloadMessages(told.schema, told.config)
+			c.orders.add(told)
 		}
 	}
 }

@@ -32,8 +32,9 @@ type postgrestOptions struct {
 func newPostgrestCommand() *cobra.Command {
 	var opts postgrestOptions
 	cmd := &cobra.Command{
-		Use:   "postgrest [FILENAME]",
-		Short: "Serve in place of PostgREST, with its configuration",
+		Use:     "postgrest [FILENAME]",
+		Version: "PostgREST " + postgrest.Version + ", served by " + version(), // with -v, --version
+		Short:   "Serve in place of PostgREST, with its configuration",
 		Long: "Serve in place of PostgREST 14: REST at /, configured by a file in PostgREST's format, PGRST_* variables and the\n" +
 			"database. It installs nothing and needs nothing in the database.\n\n" +
 			"SIGUSR1 reloads the schema cache, SIGUSR2 the configuration.",
@@ -58,7 +59,7 @@ func runPostgrest(ctx context.Context, source postgrest.Source, opts postgrestOp
 		_, err := io.WriteString(out, postgrest.Example)
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(problems, nil))
+	log := slog.New(postgrest.NewLogHandler(problems))
 	server, err := postgrest.New(source, log, func(line string) { _, _ = fmt.Fprintln(out, line) })
 	if err != nil {
 		return err
@@ -67,8 +68,10 @@ func runPostgrest(ctx context.Context, source postgrest.Source, opts postgrestOp
 	case opts.ready:
 		return askReady(ctx, server.Config(), out)
 	case opts.dumpConfig:
+		var unread *postgrest.DatabaseError
 		if server.Config().DBConfig {
-			if err := server.ReloadConfig(ctx); err != nil {
+			// Without a database there is still what the file and the environment say; the log tells what is missing.
+			if err := server.ReloadConfig(ctx); err != nil && !errors.As(err, &unread) {
 				return err
 			}
 		}
@@ -81,16 +84,15 @@ func runPostgrest(ctx context.Context, source postgrest.Source, opts postgrestOp
 		}
 		return json.NewEncoder(out).Encode(description)
 	}
-	return servePostgrest(ctx, server, log)
+	return servePostgrest(ctx, server)
 }
 
 // servePostgrest runs the server under PostgREST's signals.
-func servePostgrest(ctx context.Context, server *postgrest.Server, log *slog.Logger) error {
+func servePostgrest(ctx context.Context, server *postgrest.Server) error {
 	reloads := make(chan os.Signal, 8)
 	signal.Notify(reloads, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(reloads)
-	return server.Run(ctx, func(api net.Addr) {
-		log.Info("listening", "address", api.String())
+	return server.Run(ctx, func(net.Addr) {
 		go func() {
 			for {
 				select {
@@ -116,18 +118,16 @@ func askReady(ctx context.Context, cfg *postgrest.Config, out io.Writer) error {
 		return errors.New("ERROR: Admin server is not running. Please check admin-server-port config.") //nolint:staticcheck // PostgREST's words
 	}
 	host := cfg.AdminServerHost
-	switch host {
-	case "*", "*4", "!4":
-		host = "127.0.0.1"
-	case "*6", "!6":
-		host = "::1"
+	if postgrest.IsSpecialHost(host) {
+		return fmt.Errorf("ERROR: The `--ready` flag cannot be used when server-host is configured as \"%s\". "+ //nolint:gocritic // PostgREST's quotes
+			`Please update your server-host config to "localhost".`, host)
 	}
 	url := "http://" + net.JoinHostPort(host, strconv.FormatInt(*cfg.AdminServerPort, 10)) + "/ready"
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return err
+		return fmt.Errorf("ERROR: invalid url - %s", url)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -135,7 +135,7 @@ func askReady(ctx context.Context, cfg *postgrest.Config, out io.Writer) error {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ERROR: received status %d from %s", response.StatusCode, url)
+		return fmt.Errorf("ERROR: %s", url)
 	}
 	_, err = fmt.Fprintf(out, "OK: %s\n", url)
 	return err

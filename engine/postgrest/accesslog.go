@@ -86,6 +86,9 @@ func logLine(r *http.Request, role string, answer *counter, now time.Time) strin
 	if err != nil {
 		host = "-"
 	}
+	if role == "" {
+		role = "-"
+	}
 	size := "-"
 	if answer.bytes > 0 {
 		size = fmt.Sprint(answer.bytes)

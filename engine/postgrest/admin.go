@@ -32,8 +32,24 @@ func (s *Server) admin(api net.Addr) http.Handler {
 			_ = json.NewEncoder(w).Encode(describe(snapshot))
 		}
 	})
-	mux.Handle("/metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("/metrics", plainText(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{DisableCompression: true})))
 	return mux
+}
+
+// plainText gives metrics the content type that PostgREST gives them: clients that know no other take that for the text format.
+func plainText(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept")
+		next.ServeHTTP(contentType{w}, r)
+	})
+}
+
+type contentType struct{ http.ResponseWriter }
+
+// Write implements http.ResponseWriter.
+func (w contentType) Write(p []byte) (int, error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	return w.ResponseWriter.Write(p)
 }
 
 func liveStatus(accepting bool) int {

@@ -38,7 +38,7 @@ func readDatabase(ctx context.Context, conn *pgx.Conn, preConfig string) (option
 	options = make(map[string]string)
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return nil, nil, fmt.Errorf("in-database configuration: %w", err)
+		return nil, nil, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	if preConfig != "" {
@@ -48,7 +48,7 @@ func readDatabase(ctx context.Context, conn *pgx.Conn, preConfig string) (option
 	}
 	rows, err := tx.Query(ctx, roleOptionsSQL)
 	if err != nil {
-		return nil, nil, fmt.Errorf("in-database configuration: %w", err)
+		return nil, nil, err
 	}
 	known := make(map[string]bool, len(databaseOptions))
 	for _, name := range databaseOptions {
@@ -62,7 +62,7 @@ func readDatabase(ctx context.Context, conn *pgx.Conn, preConfig string) (option
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("in-database configuration: %w", err)
+		return nil, nil, err
 	}
 	roles, err = rest.LoadRoleSettings(ctx, conn)
 	return options, roles, err

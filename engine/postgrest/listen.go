@@ -38,6 +38,16 @@ func listenAdmin(ctx context.Context, c *Config) (net.Listener, error) {
 	return listenHost(ctx, c.AdminServerHost, *c.AdminServerPort)
 }
 
+// IsSpecialHost reports whether a host name stands for several addresses, so that it is none to connect to.
+func IsSpecialHost(host string) bool {
+	switch host {
+	case "*", "*4", "!4", "*6", "!6":
+		return true
+	default:
+		return false
+	}
+}
+
 // listenHost understands PostgREST's special host names: * and its kin mean any address, ! means that one family has to
 // work
 // (https://docs.postgrest.org/en/v14/references/configuration.html#server-host).

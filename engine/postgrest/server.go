@@ -30,11 +30,22 @@ const (
 // ErrUnreachable ends a Server whose configuration turns db-pool-automatic-recovery off when the database goes away.
 var ErrUnreachable = errors.New("the database cannot be reached, and db-pool-automatic-recovery is off")
 
-// Server serves in place of PostgREST. Make it with New and call Run once.
+// DatabaseError means that the in-database configuration could not be read.
+type DatabaseError struct{ Cause error }
+
+// Error implements error.
+func (e *DatabaseError) Error() string { return "in-database configuration: " + e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *DatabaseError) Unwrap() error { return e.Cause }
+
+// Server serves in place of PostgREST, which its log looks like. Make it with New and call Run once.
 type Server struct {
 	source Source
 	log    *slog.Logger
-	access *accessLog
+	// requestLog takes what went wrong with requests, if the log level lets it through.
+	requestLog *slog.Logger
+	access     *accessLog
 	// first is the configuration of the start: what it says of addresses, pool and channel holds until the end.
 	first   *Config
 	current atomic.Pointer[active]
@@ -59,7 +70,9 @@ func New(source Source, log *slog.Logger, access func(line string)) (*Server, er
 		return nil, err
 	}
 	s := &Server{source: source, log: log, first: cfg, metrics: newMetrics()}
-	s.access = &accessLog{write: access, level: func() LogLevel { return s.current.Load().config.LogLevel }}
+	level := func() LogLevel { return s.current.Load().config.LogLevel }
+	s.access = &accessLog{write: access, level: level}
+	s.requestLog = slog.New(levelled{log.Handler(), level})
 	if err := s.activate(cfg); err != nil {
 		return nil, err
 	}
@@ -97,36 +110,34 @@ func (s *Server) ReloadConfig(ctx context.Context) error {
 		err = s.activate(cfg)
 	}
 	if err != nil {
-		s.log.Error("the configuration was not reloaded", "error", err)
+		s.log.Error("Failed reloading config: " + oneLine(err))
 		return err
 	}
-	s.log.Info("configuration loaded")
+	s.log.Info("Config reloaded")
 	return nil
 }
 
 // readAll reads the configuration with what the database adds to it.
 func (s *Server) readAll(ctx context.Context) (*Config, error) {
 	cfg, err := Read(s.source)
-	if err != nil {
-		return nil, err
+	if err != nil || !cfg.DBConfig {
+		return cfg, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.first.connectionString())
 	if err != nil {
-		return nil, fmt.Errorf("in-database configuration: %w", err)
+		return nil, &DatabaseError{err}
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	options, roles, err := readDatabase(ctx, conn, cfg.DBPreConfig)
 	if err != nil {
-		return nil, err
+		return nil, &DatabaseError{err}
 	}
-	if cfg.DBConfig {
-		source := s.source
-		source.Database = options
-		if cfg, err = Read(source); err != nil {
-			return nil, err
-		}
+	source := s.source
+	source.Database = options
+	if cfg, err = Read(source); err != nil {
+		return nil, err
 	}
 	cfg.DBURI, cfg.RoleSettings = s.first.DBURI, roles
 	return cfg, nil
@@ -140,6 +151,7 @@ func (s *Server) ReloadSchema() { s.cache.Reload() }
 func (s *Server) Run(ctx context.Context, ready func(api net.Addr)) error {
 	ctx, s.fatal = context.WithCancelCause(ctx)
 	defer s.fatal(nil)
+	s.log.Info("Starting PostgREST " + Version + "...")
 	pool, err := s.openPool(ctx)
 	if err != nil {
 		return err
@@ -163,6 +175,10 @@ func (s *Server) Run(ctx context.Context, ready func(api net.Addr)) error {
 	if admin != nil {
 		servers = append(servers, s.serve(admin, s.admin(api.Addr())))
 	}
+	if admin != nil {
+		s.log.Info("Admin server listening on " + admin.Addr().String())
+	}
+	s.log.Info("API server listening on " + api.Addr().String())
 	if ready != nil {
 		ready(api.Addr())
 	}
@@ -180,7 +196,7 @@ func (s *Server) openPool(ctx context.Context) (*db.Pool, error) {
 	return db.Open(ctx, db.Config{
 		URL: c.connectionString(), MaxConns: int32(min(c.DBPool, math.MaxInt32)), Prepared: c.DBPreparedStatements,
 		AcquireTimeout: seconds(c.DBPoolAcquisitionTimeout), MaxLifetime: seconds(c.DBPoolMaxLifetime),
-		MaxIdleTime: seconds(c.DBPoolMaxIdletime), ApplicationName: "nexus", Logger: s.log,
+		MaxIdleTime: seconds(c.DBPoolMaxIdletime), ApplicationName: "PostgREST " + Version, Logger: s.log,
 	})
 }
 
@@ -190,36 +206,52 @@ func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 // schema that was exposed there is loaded at once.
 func (s *Server) newCache(ctx context.Context) *schema.Cache {
 	return schema.NewCache(schema.CacheConfig{
-		URL: s.first.connectionString(), Listen: s.first.DBChannelEnabled, Channel: s.first.DBChannel, Logger: s.log,
+		URL: s.first.connectionString(), Listen: s.first.DBChannelEnabled, Channel: s.first.DBChannel,
 		LoadOptions: func() schema.LoadOptions {
-			_ = s.ReloadConfig(ctx) // an error is logged there, and the old configuration stays
+			if s.Config().DBConfig {
+				_ = s.ReloadConfig(ctx) // an error is logged there, and the old configuration stays
+			}
 			cfg := s.Config()
 			return schema.LoadOptions{
 				Schemas: cfg.DBSchemas, ExtraSearchPath: cfg.DBExtraSearchPath, HoistedTxSettings: cfg.DBHoistedTxSettings,
 			}
 		},
-		OnLoad: func(_ *schema.Snapshot, took time.Duration) {
-			s.pool.Forget()
-			s.metrics.loaded(took)
+		OnLoad: func(snap *schema.Snapshot, took time.Duration) {
+			s.pool.Reset() // the settings of the login role may have changed with the schema
+			s.noteLoad(snap, took)
 		},
-		OnLoadError: func(error) {
-			s.metrics.failed()
-			if !s.first.DBPoolAutomaticRecovery {
-				s.fatal(ErrUnreachable)
-			}
-		},
-		OnReloadConfig: func() { _ = s.ReloadConfig(ctx) },
+		OnLoadError:      s.unreachable,
+		OnListenError:    s.unheard,
+		OnReloadConfig:   func() { _ = s.ReloadConfig(ctx) },
+		OnReloadMessages: s.noteMessage,
 	})
 }
 
+// serverHeader is what answers say of the server, as clients may look for it.
+const serverHeader = "postgrest/" + Version
+
+// Version is the release of PostgREST that is stood in for.
+const Version = "14.0"
+
 func (s *Server) handler() http.Handler {
-	return s.access.wrap(rest.New(rest.Options{
+	return named(s.access.wrap(s.api()))
+}
+
+func named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Server"] = []string{serverHeader}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) api() http.Handler {
+	return rest.New(rest.Options{
 		Config:   func() *rest.Config { return s.current.Load().rest },
 		Snapshot: s.cache.Snapshot,
 		Verifier: func() *rls.Verifier { return s.current.Load().verifier },
-		DB:       s.pool, Logger: s.log, MaxBody: math.MaxInt64, // PostgREST takes bodies of any size
+		DB:       s.pool, Logger: s.requestLog, MaxBody: math.MaxInt64, // PostgREST takes bodies of any size
 		Authenticated: noteRole,
-	}))
+	})
 }
 
 func (s *Server) serve(listener net.Listener, handler http.Handler) *http.Server {
