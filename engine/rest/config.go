@@ -27,6 +27,20 @@ const (
 	OpenAPIDisabled         OpenAPIMode = "disabled"
 )
 
+// TargetNames says which names the filters, orders and limits of an embedded resource with an alias may call it by
+// (https://docs.postgrest.org/en/v16/references/configuration.html#url-use-legacy-target-names).
+type TargetNames uint8
+
+// The values of TargetNames.
+const (
+	// TargetAnyName takes the alias and the relation's name, as PostgREST 14 does.
+	TargetAnyName TargetNames = iota
+	// TargetAnyNameWarn takes both, and answers with a Warning header where it was the relation's name (true in 16).
+	TargetAnyNameWarn
+	// TargetAlias takes the alias alone (false in 16).
+	TargetAlias
+)
+
 // RoleSettings are what ALTER ROLE … SET gave a role: settings applied to each transaction that impersonates it, its
 // isolation level, and the ceiling of its statements' costs.
 type RoleSettings struct {
@@ -59,6 +73,7 @@ type Config struct {
 	CORSAllowedOrigins []string
 	// ErrorVerbosityMinimal drops details and hint from errors (client-error-verbosity = "minimal").
 	ErrorVerbosityMinimal bool
+	TargetNames           TargetNames // url-use-legacy-target-names
 
 	OpenAPIMode           OpenAPIMode
 	OpenAPISecurityActive bool

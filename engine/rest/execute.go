@@ -32,7 +32,7 @@ func (x *exchange) parseOptions() request.Options {
 func (x *exchange) planOptions() plan.Options {
 	return plan.Options{
 		MaxRows: x.cfg.MaxRows, AggregatesEnabled: x.cfg.AggregatesEnabled, PlanEnabled: x.cfg.PlanEnabled,
-		MaxEmbedDepth: x.cfg.MaxEmbedDepth,
+		MaxEmbedDepth: x.cfg.MaxEmbedDepth, AliasesOnly: x.cfg.TargetNames == TargetAlias,
 	}
 }
 
@@ -48,6 +48,7 @@ func (x *exchange) serve(ctx context.Context, req *request.Request) (*render.Res
 	if err != nil {
 		return nil, err
 	}
+	x.noteTargets(p)
 	switch req.Action {
 	case request.RelationInfo:
 		defer x.timing.stage("response")()
@@ -251,7 +252,7 @@ func decodeLocation(text []byte) ([][2]string, error) {
 }
 
 // addPlannedCount sets the total to the planner's estimate where that was asked for: always for count=planned, and for
-// count=estimated when the exact count stopped at the row limit.
+// count=estimated when the exact count stopped at the row limit. Without a limit PostgREST takes the larger of the two.
 func (x *exchange) addPlannedCount(req *request.Request, res *render.Result, after [][][][]byte) error {
 	if len(after) == 0 {
 		return nil
@@ -265,7 +266,7 @@ func (x *exchange) addPlannedCount(req *request.Request, res *render.Result, aft
 	case "planned":
 		res.Total = &planned
 	case "estimated":
-		if x.cfg.MaxRows != nil && res.Total != nil && *res.Total > *x.cfg.MaxRows {
+		if res.Total != nil && (x.cfg.MaxRows == nil || *res.Total > *x.cfg.MaxRows) {
 			estimate := max(*res.Total, planned)
 			res.Total = &estimate
 		}

@@ -80,6 +80,8 @@ type exchange struct {
 	writer   http.ResponseWriter
 	identity *rls.Identity
 	timing   serverTiming
+	// warning is the text of a Warning header, "" for none.
+	warning string
 	// body holds the response's bytes, if they were made of rows here.
 	body *body
 }
@@ -186,6 +188,9 @@ func (x *exchange) addHeaders(w http.ResponseWriter, response *render.Response) 
 			values = append(header[name], values...)
 		}
 		header[name] = values
+	}
+	if x.warning != "" {
+		header["Warning"] = []string{x.warning}
 	}
 	if x.timing.on {
 		header["Server-Timing"] = []string{string(x.timing.header)}

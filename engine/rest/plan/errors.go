@@ -39,6 +39,15 @@ func errNotEmbedded(name string) *apierr.Error {
 	}
 }
 
+// errAliased is the error of url-use-legacy-target-names = false
+// (https://docs.postgrest.org/en/v16/references/configuration.html#url-use-legacy-target-names).
+func errAliased(name, alias string) *apierr.Error {
+	e := errNotEmbedded(name)
+	e.Details = "Target names are not allowed in filters if they have an alias"
+	e.Hint = "Change '" + name + "' to '" + alias + "' in filters, orders or limits."
+	return e
+}
+
 // errTooDeep is an error of our own: PostgREST has no such limit.
 func errTooDeep(limit int) *apierr.Error {
 	return &apierr.Error{

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"nexus/engine/apierr"
 	"nexus/engine/rest/request"
 )
@@ -19,6 +21,9 @@ type level struct {
 	order    []request.OrderTerm
 	window   request.Range
 	children []*level
+
+	// calledByRelation is set when the request called the level by its relation's name although it has an alias.
+	calledByRelation bool
 }
 
 // name is what the request calls the level.
@@ -60,14 +65,14 @@ func (b *builder) levels() (*level, *apierr.Error) {
 		if isWrite && len(f.Path) == 0 {
 			continue // it selects what is written
 		}
-		l, err := top.at(f.Path)
+		l, err := b.at(top, f.Path)
 		if err != nil {
 			return nil, err
 		}
 		l.filters = append(l.filters, &f.Filter)
 	}
 	for i := len(q.Order) - 1; i >= 0; i-- {
-		l, err := top.at(q.Order[i].Path)
+		l, err := b.at(top, q.Order[i].Path)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +80,7 @@ func (b *builder) levels() (*level, *apierr.Error) {
 	}
 	if !isWrite {
 		for i := len(q.Ranges) - 1; i >= 0; i-- {
-			l, err := top.at(q.Ranges[i].Path)
+			l, err := b.at(top, q.Ranges[i].Path)
 			if err != nil {
 				return nil, err
 			}
@@ -84,7 +89,10 @@ func (b *builder) levels() (*level, *apierr.Error) {
 		top.window = b.req.TopRange
 	}
 	for i := len(q.Logic) - 1; i >= 0; i-- {
-		l, err := top.at(q.Logic[i].Path)
+		if isWrite && len(q.Logic[i].Path) == 0 {
+			continue // PostgREST forgot this before 14.4, and lost the rows that a write made different
+		}
+		l, err := b.at(top, q.Logic[i].Path)
 		if err != nil {
 			return nil, err
 		}
@@ -95,25 +103,38 @@ func (b *builder) levels() (*level, *apierr.Error) {
 
 // at finds the level of a path. As in PostgREST, a level that is addressed becomes the first one among its neighbours,
 // which the order of keys in the answer shows.
-func (l *level) at(path []string) (*level, *apierr.Error) {
+func (b *builder) at(l *level, path []string) (*level, *apierr.Error) {
 	for _, name := range path {
-		i := l.indexOf(name)
+		i := l.indexOf(name, b.opts.AliasesOnly)
 		if i < 0 {
+			if i = l.indexOf(name, false); i >= 0 {
+				return nil, errAliased(name, l.children[i].alias)
+			}
 			return nil, errNotEmbedded(name)
 		}
 		child := l.children[i]
 		copy(l.children[1:i+1], l.children[:i])
 		l.children[0] = child
 		l = child
+		l.calledByRelation = l.calledByRelation || l.alias != "" && l.alias != name
 	}
 	return l, nil
 }
 
-func (l *level) indexOf(name string) int {
-	for i, child := range l.children {
-		if child.relation == name || child.alias != "" && child.alias == name {
-			return i
+func (l *level) indexOf(name string, aliasesOnly bool) int {
+	return slices.IndexFunc(l.children, func(child *level) bool {
+		return child.name() == name || !aliasesOnly && child.relation == name
+	})
+}
+
+// legacyTargets lists the levels below that were called by their relations' names.
+func (l *level) legacyTargets() []LegacyTarget {
+	var found []LegacyTarget
+	for _, child := range l.children {
+		if child.calledByRelation {
+			found = append(found, LegacyTarget{child.relation, child.alias})
 		}
+		found = append(found, child.legacyTargets()...)
 	}
-	return -1
+	return found
 }

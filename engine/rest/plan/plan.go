@@ -18,7 +18,13 @@ type Options struct {
 	PlanEnabled bool
 	// MaxEmbedDepth is how many levels may be embedded in one another, 0 for no limit.
 	MaxEmbedDepth int
+	// AliasesOnly lets the filters, order and limits of an embedded resource call it by its alias alone, if it has one, and
+	// not by its relation's name as well (url-use-legacy-target-names = false).
+	AliasesOnly bool
 }
+
+// LegacyTarget is an embedded resource that was called by its relation's name although it has an alias.
+type LegacyTarget struct{ Relation, Alias string }
 
 // Param is a value of the request: its place in Plan.Values counted from one, or zero for none.
 type Param int
@@ -42,6 +48,9 @@ type Plan struct {
 	// Body is how the rows become the answer's body, and Media the negotiated media type.
 	Body  Body
 	Media request.MediaType
+
+	// LegacyTargets are the embedded resources with an alias that the request called by the names of their relations.
+	LegacyTargets []LegacyTarget
 
 	// Count is what of the total number of rows is wanted.
 	Count Count

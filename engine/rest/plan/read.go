@@ -15,6 +15,7 @@ func (b *builder) planRead(relation, from schema.Ident) *apierr.Error {
 	if err != nil {
 		return err
 	}
+	b.plan.LegacyTargets = levels.legacyTargets()
 	top := &Node{From: from, table: relation}
 	if from != relation {
 		// Relationships of the top level are found by its alias.

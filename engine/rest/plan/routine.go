@@ -52,10 +52,10 @@ func (b *builder) takes(r *schema.Routine, keys []string) bool {
 	return true
 }
 
-// takesBody reports whether the function's only parameter is of the body's type. As in PostgREST it may have a name, and
-// then PostgreSQL gets to say that its argument is missing.
+// takesBody reports whether the function's only parameter has no name and is of the body's type. PostgREST looks at the name
+// since 14.2.
 func (b *builder) takesBody(r *schema.Routine) bool {
-	if b.isSafe() || len(r.Params) != 1 {
+	if b.isSafe() || len(r.Params) != 1 || r.Params[0].Name != "" {
 		return false
 	}
 	switch b.req.ContentType.Name {
