@@ -15,6 +15,8 @@ var ErrAcquireTimeout = errors.New("db: timed out waiting for a connection")
 // hosts and users, so it belongs in the log only.
 type ConnectionError struct {
 	Cause error
+	// Broken is true of a connection that was there and broke while it was used.
+	Broken bool
 }
 
 // Error implements error.

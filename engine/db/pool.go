@@ -123,7 +123,7 @@ func (p *Pool) Ping(ctx context.Context) error {
 	}
 	defer p.release(conn)
 	if err := conn.Conn().Ping(ctx); err != nil {
-		return &ConnectionError{Cause: err}
+		return &ConnectionError{Cause: err, Broken: true}
 	}
 	return nil
 }

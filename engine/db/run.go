@@ -44,7 +44,7 @@ func classify(err error) error {
 	case errors.As(err, &pgErr), errors.As(err, &connErr), errors.Is(err, ErrAcquireTimeout):
 		return err
 	default:
-		return &ConnectionError{Cause: err}
+		return &ConnectionError{Cause: err, Broken: true}
 	}
 }
 

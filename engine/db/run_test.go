@@ -344,8 +344,8 @@ func TestUnreachableDatabase(t *testing.T) {
 	}
 	defer pool.Close()
 	var connErr *db.ConnectionError
-	if _, err := pool.Run(t.Context(), asReader("select 1")); !errors.As(err, &connErr) {
-		t.Errorf("error %v, want a ConnectionError", err)
+	if _, err := pool.Run(t.Context(), asReader("select 1")); !errors.As(err, &connErr) || connErr.Broken {
+		t.Errorf("error %v, want a ConnectionError of a connection that never was", err)
 	}
 }
 

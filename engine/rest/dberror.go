@@ -34,10 +34,7 @@ func toAPIError(err error, authenticated bool) *apierr.Error {
 			Message: "Timed out acquiring connection from connection pool.", Cause: err,
 		}
 	case errors.As(err, &conn): // before PostgreSQL's own errors, which may say why it refused a connection
-		return &apierr.Error{
-			Status: http.StatusServiceUnavailable, Code: "PGRST000",
-			Message: "Database connection error. Retrying the connection.", Cause: err,
-		}
+		return fromConnection(conn)
 	case errors.As(err, &pg):
 		return fromPostgres(pg, authenticated)
 	case errors.Is(err, context.Canceled):
@@ -56,6 +53,17 @@ func fromAuth(e *rls.Error) *apierr.Error {
 	out := &apierr.Error{Status: e.Status, Code: e.Code, Message: e.Message, Details: e.Details, Hint: e.Hint, Cause: e}
 	if e.WWWAuthenticate != "" {
 		out.Header = http.Header{"Www-Authenticate": {e.WWWAuthenticate}}
+	}
+	return out
+}
+
+// fromConnection hides what the client library says: it may name hosts and users.
+func fromConnection(e *db.ConnectionError) *apierr.Error {
+	out := &apierr.Error{
+		Status: http.StatusServiceUnavailable, Code: "PGRST000", Message: "Database connection error. Retrying the connection.", Cause: e,
+	}
+	if e.Broken {
+		out.Code, out.Message = "PGRST001", "Database client error. Retrying the connection."
 	}
 	return out
 }
@@ -156,8 +164,8 @@ func postgresStatus(e *pgconn.PgError, authenticated bool) int {
 // raisedStatus reads the status of RAISE SQLSTATE 'PTnnn'.
 func raisedStatus(digits string) int {
 	status, err := strconv.Atoi(digits)
-	if err != nil || status < 100 {
+	if err != nil {
 		return http.StatusInternalServerError
 	}
-	return status
+	return finalStatus(float64(status))
 }

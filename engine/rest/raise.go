@@ -1,9 +1,8 @@
 package rest
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
+	"math"
 	"net/http"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,26 +10,12 @@ import (
 	"nexus/engine/apierr"
 )
 
-// raisedMessage is the MESSAGE of RAISE SQLSTATE 'PGRST'
-// (https://docs.postgrest.org/en/v14/references/errors.html#raise-errors-with-http-status-codes).
-type raisedMessage struct {
-	Code    *string `json:"code"`
-	Message *string `json:"message"`
-	Details *string `json:"details"`
-	Hint    *string `json:"hint"`
-}
-
-// raisedDetail is its DETAIL.
-type raisedDetail struct {
-	Status     *int              `json:"status"`
-	StatusText *string           `json:"status_text"`
-	Headers    map[string]string `json:"headers"`
-}
-
-// raised turns RAISE SQLSTATE 'PGRST' into the error that the database function asked for.
+// raised turns RAISE SQLSTATE 'PGRST' into the error that the database function asked for: MESSAGE and DETAIL hold JSON
+// (https://docs.postgrest.org/en/v14/references/errors.html#add-http-headers-with-raise). A status_text is not sent: HTTP/2
+// has no place for it, and clients of HTTP/1.1 go by the number.
 func raised(e *pgconn.PgError) *apierr.Error {
-	var msg raisedMessage
-	if decodeObject(e.Message, &msg) != nil || msg.Code == nil || msg.Message == nil {
+	out, ok := raisedError(e.Message)
+	if !ok {
 		return badRaise(e, "Invalid JSON value for MESSAGE: '"+e.Message+"'",
 			"MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'.")
 	}
@@ -38,24 +23,55 @@ func raised(e *pgconn.PgError) *apierr.Error {
 	if e.Detail == "" {
 		return badRaise(e, "DETAIL is missing in the RAISE statement", detailHint)
 	}
-	var detail raisedDetail
-	if decodeObject(e.Detail, &detail) != nil || detail.Status == nil || detail.Headers == nil {
+	if out.Status, out.Header, ok = raisedResponse(e.Detail); !ok {
 		return badRaise(e, "Invalid JSON value for DETAIL: '"+e.Detail+"'", detailHint)
 	}
-	out := &apierr.Error{Status: *detail.Status, Code: *msg.Code, Message: *msg.Message, Header: http.Header{}, Cause: e}
-	if out.Status < 100 || out.Status > 999 {
-		out.Status = http.StatusInternalServerError
-	}
-	if msg.Details != nil {
-		out.Details = *msg.Details
-	}
-	if msg.Hint != nil {
-		out.Hint = *msg.Hint
-	}
-	for name, value := range detail.Headers {
-		out.Header.Add(name, value)
-	}
+	out.Cause = e
 	return out
+}
+
+// raisedError reads the MESSAGE.
+func raisedError(text string) (*apierr.Error, bool) {
+	object, ok := decodeObject(text)
+	code, hasCode := object["code"].(string)
+	message, hasMessage := object["message"].(string)
+	if !ok || !hasCode || !hasMessage || !isOptionalText(object["details"]) || !isOptionalText(object["hint"]) {
+		return nil, false
+	}
+	return &apierr.Error{Code: code, Message: message, Details: object["details"], Hint: object["hint"]}, true
+}
+
+// raisedResponse reads the DETAIL.
+func raisedResponse(text string) (status int, header http.Header, ok bool) {
+	object, ok := decodeObject(text)
+	number, hasStatus := object["status"].(float64)
+	headers, hasHeaders := object["headers"].(map[string]any)
+	if !ok || !hasStatus || number != math.Trunc(number) || !hasHeaders || !isOptionalText(object["status_text"]) {
+		return 0, nil, false
+	}
+	header = make(http.Header, len(headers))
+	for name, value := range headers {
+		text, ok := value.(string)
+		if !ok {
+			return 0, nil, false
+		}
+		header.Add(name, text)
+	}
+	return finalStatus(number), header, true
+}
+
+// isOptionalText reports whether a member is a text, null or absent.
+func isOptionalText(member any) bool {
+	_, ok := member.(string)
+	return ok || member == nil
+}
+
+// finalStatus is the status if it can end an exchange, else 500: one below 200 would announce another answer.
+func finalStatus(number float64) int {
+	if number < http.StatusOK || number > 999 {
+		return http.StatusInternalServerError
+	}
+	return int(number)
 }
 
 func badRaise(e *pgconn.PgError, details, hint string) *apierr.Error {
@@ -65,11 +81,9 @@ func badRaise(e *pgconn.PgError, details, hint string) *apierr.Error {
 	}
 }
 
-// decodeObject decodes exactly one JSON object whose keys are matched as written.
-func decodeObject(text string, into any) error {
-	trimmed := bytes.TrimSpace([]byte(text))
-	if len(trimmed) == 0 || trimmed[0] != '{' {
-		return errors.New("not a JSON object")
-	}
-	return json.Unmarshal(trimmed, into)
+// decodeObject decodes a text that is one JSON object. Its keys count as they are written, so it is not decoded into a
+// struct.
+func decodeObject(text string) (object map[string]any, ok bool) {
+	err := json.Unmarshal([]byte(text), &object)
+	return object, err == nil && object != nil
 }

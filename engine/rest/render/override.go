@@ -86,7 +86,7 @@ func validName(name string) bool {
 	return name != ""
 }
 
-// leadingNumber reads the digits at the beginning of the text, which must make a status that HTTP can carry.
+// leadingNumber reads the digits at the beginning of the text, which must make a status that HTTP can end an exchange with.
 func leadingNumber(text []byte) (int, bool) {
 	n, digits := 0, 0
 	for _, c := range text {
@@ -96,5 +96,5 @@ func leadingNumber(text []byte) (int, bool) {
 		n = n*10 + int(c-'0')
 		digits++
 	}
-	return n, n >= 100 && n <= 999
+	return n, n >= http.StatusOK && n <= 999
 }
