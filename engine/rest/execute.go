@@ -163,7 +163,7 @@ func (x *exchange) subject(req *request.Request, p *plan.Plan) *render.Subject {
 	return &render.Subject{
 		Request: req, Media: p.Media, Relation: p.Relation.Name, BasePath: x.cfg.BasePath,
 		HasKey: p.Table != nil && len(p.Table.PrimaryKey) > 0,
-		Void:   p.Routine != nil && p.Routine.ReturnsVoid(),
+		Void:   p.Routine != nil && p.Routine.ReturnsVoid(), TerseErrors: x.cfg.ErrorVerbosityMinimal,
 	}
 }
 

@@ -40,6 +40,8 @@ type Subject struct {
 	HasKey bool
 	// Void is true of a call whose function returns void.
 	Void bool
+	// TerseErrors leaves details and hint out of errors.
+	TerseErrors bool
 }
 
 // Response is what goes to the client.
@@ -84,7 +86,7 @@ func read(s *Subject, res *Result) *Response {
 		location += "?" + r.Query.Canonical
 	}
 	out.Header["Content-Location"] = []string{location}
-	out.content(s, out.window(r, res))
+	out.content(s, out.window(s, res))
 	if res.Streamed {
 		out.dropLength(res)
 	}
@@ -99,7 +101,7 @@ func called(s *Subject, res *Result) *Response {
 		Count: p.Count, Transaction: p.Transaction, Handling: p.Handling, Timezone: p.Timezone,
 		MaxAffected: p.MaxAffected, HasMaxAffected: p.HasMaxAffected,
 	})
-	body := out.window(r, res)
+	body := out.window(s, res)
 	if s.Void {
 		out.Status = http.StatusNoContent
 		return out
@@ -191,15 +193,15 @@ func (o *Response) content(s *Subject, body []byte) {
 
 // window sets status and Content-Range of a read and returns its body: the rows, or the error of a window that begins
 // beyond the last row.
-func (o *Response) window(r *request.Request, res *Result) []byte {
-	lower := r.TopRange.Offset
+func (o *Response) window(s *Subject, res *Result) []byte {
+	lower := s.Request.TopRange.Offset
 	upper := lower + res.Page - 1
 	o.rows(lower, upper, res.Total)
 	switch {
 	case res.Total == nil:
 	case lower > *res.Total:
 		o.Status = http.StatusRequestedRangeNotSatisfiable
-		return outOfBounds(lower, *res.Total).JSON(false)
+		return outOfBounds(lower, *res.Total).JSON(s.TerseErrors)
 	case res.Page < *res.Total:
 		o.Status = http.StatusPartialContent
 	}
