@@ -13,7 +13,8 @@ import (
 // probeTimeout bounds the look at whether the API accepts connections.
 const probeTimeout = time.Second
 
-// admin serves the admin endpoints (https://docs.postgrest.org/en/v14/references/admin_server.html).
+// admin serves the admin endpoints (https://docs.postgrest.org/en/v14/references/admin_server.html). None shows the
+// configuration, since it holds the secret that signs tokens.
 func (s *Server) admin(api net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/live", func(w http.ResponseWriter, r *http.Request) {
@@ -21,10 +22,6 @@ func (s *Server) admin(api net.Addr) http.Handler {
 	})
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(s.readyStatus(accepts(r.Context(), api)))
-	})
-	mux.HandleFunc("/config", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte(s.Config().Dump()))
 	})
 	mux.HandleFunc("/schema_cache", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")

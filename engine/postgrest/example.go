@@ -20,7 +20,7 @@ db-schemas = "public"
 server-host = "!4"
 server-port = 3000
 
-## Health checks, metrics, configuration and schema cache
+## Health checks, metrics and schema cache
 # admin-server-port = 3001
 
 ## crit, error, warn, info or debug

@@ -133,7 +133,7 @@ func (s *standin) run() *standin {
 	s.stop = stop
 	listening := make(chan struct{})
 	go func() { s.done <- s.server.Run(ctx, func(net.Addr) { close(listening) }) }()
-	s.t.Cleanup(func() { s.end() })
+	s.t.Cleanup(func() { _ = s.end() })
 	select {
 	case <-listening:
 	case err := <-s.done:
@@ -251,7 +251,6 @@ func TestAdmin(t *testing.T) {
 	}{
 		"/live":         {"", ""},
 		"/ready":        {"", ""},
-		"/config":       {"text/plain; charset=utf-8", "db-anon-role = \"standin_anon\"\n"},
 		"/schema_cache": {"application/json; charset=utf-8", `"things"`},
 		"/metrics":      {"text/plain; charset=utf-8", "pgrst_schema_cache_loads_total{status=\"SUCCESS\"} 1\n"},
 	} {
@@ -260,8 +259,11 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("%s: %d %s\n%.2000s", path, got.status, got.header.Get("Content-Type"), got.body)
 		}
 	}
-	if got := s.adminStatus("/nothing"); got != http.StatusNotFound {
-		t.Errorf("/nothing: %d", got)
+	// The configuration, with its secret, is not shown since PostgREST 13.
+	for _, path := range []string{"/nothing", "/config"} {
+		if got := s.adminStatus(path); got != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got)
+		}
 	}
 	for _, name := range []string{
 		"pgrst_schema_cache_query_time_seconds", "pgrst_db_pool_available", "pgrst_db_pool_waiting", "pgrst_db_pool_max 10", "pgrst_db_pool_timeouts_total",
