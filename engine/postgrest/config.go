@@ -21,8 +21,18 @@ const (
 	LogDebug LogLevel = "debug"
 )
 
+// Verbosity is how much of an error clients are told (client-error-verbosity).
+type Verbosity string
+
+// The values of Verbosity: with or without details and hint.
+const (
+	VerbosityVerbose Verbosity = "verbose"
+	VerbosityMinimal Verbosity = "minimal"
+)
+
 // Config holds every option of PostgREST 14, under PostgREST's names and with its defaults
-// (https://docs.postgrest.org/en/v14/references/configuration.html). Times are whole seconds.
+// (https://docs.postgrest.org/en/v14/references/configuration.html), and those that came in 16, which change nothing
+// unless they are set. Times are whole seconds.
 type Config struct {
 	AppSettings              []schema.Setting // app.settings.*
 	DBAggregatesEnabled      bool
@@ -67,6 +77,14 @@ type Config struct {
 	AdminServerHost          string
 	AdminServerPort          *int64
 
+	// Options of PostgREST 16 (https://docs.postgrest.org/en/v16/references/configuration.html).
+	AdminServerUnixSocket     string
+	AdminServerUnixSocketMode uint32
+	ClientErrorVerbosity      Verbosity
+	ServerReuseport           bool
+	// URLUseLegacyTargetNames is nil when it is not set: 14 takes the names without the warning of 16.
+	URLUseLegacyTargetNames *bool
+
 	// RoleSettings come from the database, not from the configuration.
 	RoleSettings map[string]rest.RoleSettings
 }
@@ -83,6 +101,13 @@ func (c *Config) rest() *rest.Config {
 	out.OpenAPIMode, out.OpenAPISecurityActive = c.OpenAPIMode, c.OpenAPISecurityActive
 	out.OpenAPIServerProxyURI = c.OpenAPIServerProxyURI
 	out.ServerHost, out.ServerPort = c.ServerHost, int(c.ServerPort)
+	out.ErrorVerbosityMinimal = c.ClientErrorVerbosity == VerbosityMinimal
+	if legacy := c.URLUseLegacyTargetNames; legacy != nil {
+		out.TargetNames = rest.TargetAlias
+		if *legacy {
+			out.TargetNames = rest.TargetAnyNameWarn
+		}
+	}
 	out.AppSettings, out.RoleSettings = c.AppSettings, c.RoleSettings
 	return &out
 }

@@ -18,7 +18,7 @@ var databaseOptions = []string{
 	"db_pre_request", "db_prepared_statements", "db_root_spec", "db_schemas", "db_tx_end", "db_hoisted_tx_settings",
 	"jwt_aud", "jwt_role_claim_key", "jwt_secret", "jwt_secret_is_base64", "jwt_cache_max_entries", "openapi_mode",
 	"openapi_security_active", "openapi_server_proxy_uri", "server_cors_allowed_origins", "server_trace_header",
-	"server_timing_enabled",
+	"server_timing_enabled", "client_error_verbosity", "url_use_legacy_target_names",
 }
 
 const databasePrefix = "pgrst."
@@ -28,7 +28,7 @@ const databasePrefix = "pgrst."
 const roleOptionsSQL = `
 	select split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1)
 	from pg_catalog.pg_db_role_setting s, unnest(s.setconfig) as entry
-	where s.setrole = current_user::regrole
+	where s.setrole = quote_ident(current_user)::regrole
 		and s.setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_catalog))
 	order by s.setdatabase`
 

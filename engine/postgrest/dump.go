@@ -66,6 +66,20 @@ func (c *Config) Dump() string {
 	text("server-unix-socket-mode", strconv.FormatUint(uint64(c.ServerUnixSocketMode), 8))
 	text("admin-server-host", c.AdminServerHost)
 	optional("admin-server-port", c.AdminServerPort)
+	// The options of PostgREST 16 are not in the dumps of 14, so they are shown only where they say something.
+	if c.ClientErrorVerbosity != VerbosityVerbose {
+		text("client-error-verbosity", string(c.ClientErrorVerbosity))
+	}
+	if c.ServerReuseport {
+		boolean("server-reuseport", c.ServerReuseport)
+	}
+	if c.URLUseLegacyTargetNames != nil {
+		boolean("url-use-legacy-target-names", *c.URLUseLegacyTargetNames)
+	}
+	if c.AdminServerUnixSocket != "" {
+		text("admin-server-unix-socket", c.AdminServerUnixSocket)
+		text("admin-server-unix-socket-mode", strconv.FormatUint(uint64(c.AdminServerUnixSocketMode), 8))
+	}
 	for _, s := range c.AppSettings {
 		text(s.Name, s.Value)
 	}

@@ -118,6 +118,15 @@ func (r *reader) integerOr(otherwise int64, names ...string) int64 {
 	return otherwise
 }
 
+// optionalBoolean is nil for an option that is not set.
+func (r *reader) optionalBoolean(name string) *bool {
+	on := r.boolean(true, name)
+	if on && !r.boolean(false, name) {
+		return nil
+	}
+	return &on
+}
+
 // boolean takes true and false in any spelling with letters of them alone, and numbers above zero; anything else counts as not
 // set.
 func (r *reader) boolean(otherwise bool, names ...string) bool {
@@ -221,6 +230,9 @@ func (r *reader) config() *Config {
 		ServerUnixSocket:         r.text("server-unix-socket"),
 		AdminServerHost:          r.textOr("!4", "admin-server-host", "server-host"),
 		AdminServerPort:          r.integer("admin-server-port"),
+		AdminServerUnixSocket:    r.text("admin-server-unix-socket"),
+		ServerReuseport:          r.boolean(false, "server-reuseport"),
+		URLUseLegacyTargetNames:  r.optionalBoolean("url-use-legacy-target-names"),
 	}
 	c.DBTxEnd = oneOf(r, "db-tx-end", "Invalid transaction termination. Check your configuration.",
 		rest.TxCommit, rest.TxCommitAllowOverride, rest.TxRollback, rest.TxRollbackAllowOverride)
@@ -228,6 +240,8 @@ func (r *reader) config() *Config {
 		LogError, LogCrit, LogWarn, LogInfo, LogDebug)
 	c.OpenAPIMode = oneOf(r, "openapi-mode", "Invalid openapi-mode. Check your configuration.",
 		rest.OpenAPIFollowPrivileges, rest.OpenAPIIgnorePrivileges, rest.OpenAPIDisabled)
+	c.ClientErrorVerbosity = oneOf(r, "client-error-verbosity", "Invalid client-error-verbosity. Check your configuration.",
+		VerbosityVerbose, VerbosityMinimal)
 	if origins := r.text("server-cors-allowed-origins"); origins != "" {
 		c.ServerCORSAllowedOrigins = splitCommas(origins)
 	}
@@ -252,7 +266,9 @@ func (r *reader) check(c *Config) {
 	if c.AdminServerPort != nil && *c.AdminServerPort == c.ServerPort {
 		r.fail(errors.New("admin-server-port cannot be the same as server-port"))
 	}
-	c.ServerUnixSocketMode, err = socketMode(r.text("server-unix-socket-mode"))
+	c.ServerUnixSocketMode, err = r.socketMode("server-unix-socket-mode")
+	r.fail(err)
+	c.AdminServerUnixSocketMode, err = r.socketMode("admin-server-unix-socket-mode")
 	r.fail(err)
 	for name, text := range map[string]string{
 		"db-pre-config": c.DBPreConfig, "db-pre-request": c.DBPreRequest, "db-root-spec": c.DBRootSpec,
@@ -266,16 +282,17 @@ func (r *reader) check(c *Config) {
 // defaultSocketMode lets the owner and the group use the socket.
 const defaultSocketMode = 0o660
 
-func socketMode(text string) (uint32, error) {
+func (r *reader) socketMode(name string) (uint32, error) {
+	text := r.text(name)
 	if text == "" {
 		return defaultSocketMode, nil
 	}
 	mode, err := strconv.ParseUint(text, 8, 32)
 	switch {
 	case err != nil:
-		return 0, errors.New("Invalid server-unix-socket-mode: not an octal") //nolint:staticcheck // PostgREST's words
+		return 0, fmt.Errorf("Invalid %s: not an octal", name) //nolint:staticcheck // PostgREST's words
 	case mode < 0o600 || mode > 0o777:
-		return 0, errors.New("Invalid server-unix-socket-mode: needs to be between 600 and 777") //nolint:staticcheck // PostgREST's words
+		return 0, fmt.Errorf("Invalid %s: needs to be between 600 and 777", name) //nolint:staticcheck // PostgREST's words
 	}
 	return uint32(mode), nil
 }

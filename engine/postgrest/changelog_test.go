@@ -1,0 +1,173 @@
+package postgrest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestV16Options(t *testing.T) {
+	t.Parallel()
+	read := func(t *testing.T, lines ...string) (*Config, error) {
+		t.Helper()
+		return Read(Source{Path: write(t, "v16.conf", strings.Join(lines, "\n"))})
+	}
+	t.Run("unset they leave the dump of 14 as it is", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := read(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"client-error-verbosity", "server-reuseport", "url-use-legacy-target-names", "admin-server-unix-socket"} {
+			if strings.Contains(cfg.Dump(), name) {
+				t.Errorf("%s is in the dump", name)
+			}
+		}
+	})
+	t.Run("set they are in the dump", func(t *testing.T) {
+		t.Parallel()
+		lines := []string{
+			`client-error-verbosity = "minimal"`, `server-reuseport = true`, `url-use-legacy-target-names = true`,
+			`admin-server-unix-socket = "/tmp/a.sock"`, `admin-server-unix-socket-mode = "700"`,
+		}
+		cfg, err := read(t, lines...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			if !strings.Contains(cfg.Dump(), line+"\n") {
+				t.Errorf("%s is not in the dump", line)
+			}
+		}
+	})
+	for name, test := range map[string]struct{ line, want string }{
+		"an unknown verbosity is refused":                  {`client-error-verbosity = "loud"`, "Invalid client-error-verbosity. Check your configuration."},
+		"a socket mode that is no octal":                   {`admin-server-unix-socket-mode = "9"`, "Invalid admin-server-unix-socket-mode: not an octal"},
+		"a socket mode that locks the owner out":           {`admin-server-unix-socket-mode = "077"`, "Invalid admin-server-unix-socket-mode: needs to be between 600 and 777"},
+		"the option of 12 for the cache's time is ignored": {`jwt-cache-max-lifetime = 3600`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := read(t, test.line)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestV16ServedOptions(t *testing.T) {
+	t.Parallel()
+	t.Run("the admin server takes a unix socket", func(t *testing.T) {
+		t.Parallel()
+		socket := filepath.Join(t.TempDir(), "admin.sock")
+		s := prepare(t, "admin-server-unix-socket = \""+socket+"\"", `admin-server-unix-socket-mode = "600"`).run()
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}}}
+		s.until("it is ready", func() bool { return s.ask(client, "http://admin/ready", nil).status == http.StatusOK })
+		if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("the socket: %v, error %v", info, err)
+		}
+		if got := s.adminStatus("/live"); got != 0 {
+			t.Errorf("the port listens as well: %d", got)
+		}
+	})
+	t.Run("two servers share a port", func(t *testing.T) {
+		t.Parallel()
+		config := &Config{ServerHost: "127.0.0.1", ServerPort: int64(freePort(t)), ServerReuseport: true}
+		for range 2 {
+			l, err := listen(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+		}
+	})
+	t.Run("without server-reuseport they do not", func(t *testing.T) {
+		t.Parallel()
+		config := &Config{ServerHost: "127.0.0.1", ServerPort: int64(freePort(t))}
+		l, err := listen(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if again, err := listen(t.Context(), config); err == nil {
+			t.Error("the port was given twice")
+			_ = again.Close()
+		}
+	})
+	t.Run("errors are short with client-error-verbosity", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, `client-error-verbosity = "minimal"`)
+		got := s.get("/thing", nil)
+		if want := `{"code":"PGRST205","message":"Could not find the table 'public.thing' in the schema cache"}`; got.body != want {
+			t.Errorf("%s", got.body)
+		}
+	})
+	for name, test := range map[string]struct {
+		setting string
+		status  int
+		warning bool
+	}{
+		"url-use-legacy-target-names unset is 14":     {"", http.StatusOK, false},
+		"url-use-legacy-target-names = true warns":    {"url-use-legacy-target-names = true", http.StatusOK, true},
+		"url-use-legacy-target-names = false says no": {"url-use-legacy-target-names = false", http.StatusBadRequest, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := prepare(t, test.setting)
+			s.database.Exec(t, `create table public.parts (id int primary key, thing_id int references public.things);
+				grant select on public.parts to standin_anon`)
+			s.run()
+			s.until("it is ready", func() bool { return s.adminStatus("/ready") == http.StatusOK })
+			got := s.get("/things?select=id,p:parts(id)&parts.order=id", nil)
+			if got.status != test.status || (got.header.Get("Warning") != "") != test.warning {
+				t.Errorf("%d, Warning %q, %s", got.status, got.header.Get("Warning"), got.body)
+			}
+		})
+	}
+}
+
+func TestV14Login(t *testing.T) {
+	t.Parallel()
+	t.Run("a login role of any name has its settings", func(t *testing.T) {
+		t.Parallel()
+		s := prepare(t)
+		s.database.Exec(t, `do $$ begin
+			create role "Standin Mixed" login noinherit; exception when duplicate_object or unique_violation then null; end $$;
+			alter role "Standin Mixed" set pgrst.db_max_rows = '1'`)
+		conn := connect(t, s.database.URLAs("Standin Mixed"))
+		options, _, err := readDatabase(t.Context(), conn, "")
+		if err != nil || options["db_max_rows"] != "1" {
+			t.Errorf("options %v, error %v", options, err)
+		}
+	})
+	t.Run("a pre-config function may have a reserved word for its name", func(t *testing.T) {
+		t.Parallel()
+		s := prepare(t)
+		s.database.Exec(t, `create function public."true"() returns void language sql as
+			$$ select set_config('pgrst.db_max_rows', '7', true) $$`)
+		conn := connect(t, s.database.URL)
+		options, _, err := readDatabase(t.Context(), conn, "public.true")
+		if err != nil || options["db_max_rows"] != "7" {
+			t.Errorf("options %v, error %v", options, err)
+		}
+	})
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
