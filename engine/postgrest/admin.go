@@ -13,8 +13,8 @@ import (
 // probeTimeout bounds the look at whether the API accepts connections.
 const probeTimeout = time.Second
 
-// admin serves the admin endpoints (https://docs.postgrest.org/en/v14/references/admin_server.html). None shows the
-// configuration, since it holds the secret that signs tokens.
+// admin serves the admin endpoints (https://docs.postgrest.org/en/v14/references/admin_server.html), and /config as PostgREST
+// had it up to 12, but without the secrets for which it was dropped.
 func (s *Server) admin(api net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/live", func(w http.ResponseWriter, r *http.Request) {
@@ -22,6 +22,10 @@ func (s *Server) admin(api net.Addr) http.Handler {
 	})
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(s.readyStatus(accepts(r.Context(), api)))
+	})
+	mux.HandleFunc("/config", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(s.Config().withoutSecrets().Dump()))
 	})
 	mux.HandleFunc("/schema_cache", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")

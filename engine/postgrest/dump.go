@@ -3,6 +3,8 @@ package postgrest
 import (
 	"encoding/base64"
 	"fmt"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -84,4 +86,40 @@ func (c *Config) Dump() string {
 		text(s.Name, s.Value)
 	}
 	return out.String()
+}
+
+// hidden stands in the place of secrets.
+const hidden = "(hidden)"
+
+// withoutSecrets returns the configuration as it may be shown: without the secret of tokens, the password of the database and
+// the values of app.settings, which are whatever the application needs.
+func (c *Config) withoutSecrets() *Config {
+	shown := *c
+	if len(c.JWTSecret) > 0 {
+		shown.JWTSecret, shown.JWTSecretIsBase64 = []byte(hidden), false
+	}
+	shown.DBURI = hidePassword(c.DBURI)
+	shown.AppSettings = slices.Clone(c.AppSettings)
+	for i := range shown.AppSettings {
+		shown.AppSettings[i].Value = hidden
+	}
+	return &shown
+}
+
+// hidePassword takes the password out of a connection string; of one that is not a URI nothing is shown, as its parts may be
+// quoted in ways that only libpq tells apart.
+func hidePassword(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme == "" {
+		return hidden
+	}
+	if _, has := u.User.Password(); has {
+		u.User = url.User(u.User.Username())
+	}
+	query := u.Query()
+	for _, name := range []string{"password", "sslpassword"} {
+		query.Del(name)
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
 }

@@ -215,3 +215,32 @@ func TestConnectionString(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]string{
+		"postgresql://": "postgresql:",
+		"postgresql://me:secret@h/d?sslmode=require": "postgresql://me@h/d?sslmode=require",
+		"postgres://me@h/d?password=secret":          "postgres://me@h/d",
+		"host=h password=secret":                     hidden,
+		"postgresql://me:%zz@h":                      hidden,
+	} {
+		if got := hidePassword(uri); got != want {
+			t.Errorf("%s: %s, want %s", uri, got, want)
+		}
+	}
+	cfg, err := Read(Source{Path: write(t, "all.conf", everything)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := cfg.Dump()
+	dump := cfg.withoutSecrets().Dump()
+	for _, secret := range []string{"thirty-two", "quoted"} {
+		if strings.Contains(dump, secret) {
+			t.Errorf("shows %q:\n%s", secret, dump)
+		}
+	}
+	if cfg.Dump() != before {
+		t.Error("the configuration itself was changed")
+	}
+}

@@ -245,12 +245,17 @@ func TestServes(t *testing.T) {
 func TestAdmin(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+	if got := s.ask(http.DefaultClient, s.admin+"/config", nil).body; strings.Contains(got, testSecret) || strings.Contains(got, "pgtest") ||
+		!strings.Contains(got, "jwt-secret = \"(hidden)\"\n") {
+		t.Errorf("the configuration tells its secrets:\n%s", got)
+	}
 	for path, want := range map[string]struct {
 		contentType string
 		text        string
 	}{
 		"/live":         {"", ""},
 		"/ready":        {"", ""},
+		"/config":       {"text/plain; charset=utf-8", "db-anon-role = \"standin_anon\"\n"},
 		"/schema_cache": {"application/json; charset=utf-8", `"things"`},
 		"/metrics":      {"text/plain; charset=utf-8", "pgrst_schema_cache_loads_total{status=\"SUCCESS\"} 1\n"},
 	} {
@@ -259,11 +264,8 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("%s: %d %s\n%.2000s", path, got.status, got.header.Get("Content-Type"), got.body)
 		}
 	}
-	// The configuration, with its secret, is not shown since PostgREST 13.
-	for _, path := range []string{"/nothing", "/config"} {
-		if got := s.adminStatus(path); got != http.StatusNotFound {
-			t.Errorf("%s: %d", path, got)
-		}
+	if got := s.adminStatus("/nothing"); got != http.StatusNotFound {
+		t.Errorf("/nothing: %d", got)
 	}
 	for _, name := range []string{
 		"pgrst_schema_cache_query_time_seconds", "pgrst_db_pool_available", "pgrst_db_pool_waiting", "pgrst_db_pool_max 10", "pgrst_db_pool_timeouts_total",
