@@ -119,7 +119,7 @@ func askReady(ctx context.Context, cfg *postgrest.Config, out io.Writer) error {
 	}
 	host := cfg.AdminServerHost
 	if postgrest.IsSpecialHost(host) {
-		return fmt.Errorf("ERROR: The `--ready` flag cannot be used when server-host is configured as \"%s\". "+ //nolint:staticcheck,gocritic // PostgREST's words
+		return fmt.Errorf("ERROR: The `--ready` flag cannot be used when server-host is configured as \"%s\". "+ //nolint:staticcheck // PostgREST's words
 			`Please update your server-host config to "localhost".`, host)
 	}
 	url := "http://" + net.JoinHostPort(host, strconv.FormatInt(*cfg.AdminServerPort, 10)) + "/ready"
