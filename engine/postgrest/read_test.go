@@ -53,6 +53,11 @@ server-unix-socket = "/tmp/api.sock"
 server-unix-socket-mode = "600"
 admin-server-host = "localhost"
 admin-server-port = 8081
+client-error-verbosity = "minimal"
+server-reuseport = true
+url-use-legacy-target-names = false
+admin-server-unix-socket = "/tmp/admin.sock"
+admin-server-unix-socket-mode = "600"
 app.settings.two = "2 \"quoted\""
 app.settings.one = "1"
 `
