@@ -15,10 +15,21 @@ const requestIDHeader = "X-Request-Id"
 // maxRequestID is the longest id that is taken over from a client, in bytes.
 const maxRequestID = 128
 
-// record is what the log says of one request.
+// record is what is known of one request beside the request itself. It is the request's context and holds the writer of its
+// answer, so that both cost one allocation.
 type record struct {
-	id   string
-	role string
+	context.Context
+	writer countingWriter
+	id     [1]string // the value of a header as it is
+	role   string
+}
+
+// Value implements context.Context.
+func (r *record) Value(key any) any {
+	if key == (recordKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
 }
 
 type recordKey struct{}
@@ -41,30 +52,29 @@ func setRole(ctx context.Context, role string) {
 func access(next http.Handler, log *slog.Logger, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		rec := &record{id: r.Header.Get(requestIDHeader)}
-		if !saneRequestID(rec.id) {
-			rec.id = newRequestID()
-			// The database sees the id among the request's headers.
-			r.Header[requestIDHeader] = []string{rec.id}
-		}
-		ctx := context.WithValue(r.Context(), recordKey{}, rec)
+		rec := &record{Context: r.Context(), writer: countingWriter{ResponseWriter: w}}
 		if timeout > 0 {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, timeout)
+			rec.Context, cancel = context.WithTimeout(rec.Context, timeout)
 			defer cancel()
 		}
-		counted := &countingWriter{ResponseWriter: w}
-		w.Header()[requestIDHeader] = []string{rec.id}
+		if rec.id[0] = r.Header.Get(requestIDHeader); !saneRequestID(rec.id[0]) {
+			rec.id[0] = newRequestID()
+			// The database sees the id among the request's headers.
+			r.Header[requestIDHeader] = rec.id[:]
+		}
+		w.Header()[requestIDHeader] = rec.id[:]
 		defer func() {
-			level := levelOf(r, counted.status)
-			if !log.Enabled(ctx, level) {
+			status := rec.writer.status
+			level := levelOf(r, status)
+			if !log.Enabled(rec, level) {
 				return
 			}
-			log.LogAttrs(ctx, level, "request",
-				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", counted.status),
-				slog.String("role", rec.role), slog.Int64("bytes", counted.bytes), slog.Duration("duration", time.Since(start)))
+			log.LogAttrs(rec, level, "request",
+				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+				slog.String("role", rec.role), slog.Int64("bytes", rec.writer.bytes), slog.Duration("duration", time.Since(start)))
 		}()
-		next.ServeHTTP(counted, r.WithContext(ctx))
+		next.ServeHTTP(&rec.writer, r.WithContext(rec))
 	})
 }
 
@@ -141,7 +151,7 @@ type requestLog struct{ slog.Handler }
 // Handle implements slog.Handler.
 func (h requestLog) Handle(ctx context.Context, line slog.Record) error {
 	if r := recordOf(ctx); r != nil {
-		line.AddAttrs(slog.String("request_id", r.id))
+		line.AddAttrs(slog.String("request_id", r.id[0]))
 	}
 	return h.Handler.Handle(ctx, line)
 }

@@ -21,10 +21,18 @@ func newCompression() (func(http.Handler) http.Handler, error) {
 			next.ServeHTTP(rangeHider{w}, r)
 		}))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header["Accept-Encoding"] == nil {
+				w.Header()["Vary"] = varyByEncoding
+				next.ServeHTTP(w, r)
+				return
+			}
 			encoded.ServeHTTP(rangeShower{w}, r)
 		})
 	}, nil
 }
+
+// varyByEncoding is what the library adds to every answer. Nobody appends to it in place, because it has no room.
+var varyByEncoding = []string{"Accept-Encoding"}
 
 // hiddenRange is where Content-Range is while the library looks at the headers: it takes all ranges for ranges of bytes,
 // which would not survive an encoding. PostgREST's are ranges of rows.

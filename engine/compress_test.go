@@ -4,6 +4,8 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,5 +82,29 @@ func TestCompression(t *testing.T) {
 			t.Errorf("%s: the answer ended as if it were whole", encoding)
 		}
 		_ = resp.Body.Close()
+	}
+}
+
+// TestVaryWithoutEncodings checks that caches learn what the answer depends on from one who accepts no encoding, too.
+func TestVaryWithoutEncodings(t *testing.T) {
+	t.Parallel()
+	compress, err := newCompression()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("long enough to be compressed ", 100)
+	h := compress(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Vary", "Origin")
+		_, _ = io.WriteString(w, text)
+	}))
+	for range 2 { // what one answer adds must not show in the next
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		if got := w.Header()["Vary"]; !slices.Equal(got, []string{"Accept-Encoding", "Origin"}) {
+			t.Errorf("Vary is %q", got)
+		}
+		if w.Header().Get("Content-Encoding") != "" || w.Body.String() != text {
+			t.Errorf("the answer is encoded: %v", w.Header())
+		}
 	}
 }

@@ -26,11 +26,13 @@ func (s *Server) handler() http.Handler {
 	if s.cfg.Compress {
 		surface = s.compress(surface)
 	}
+	// As an httprouter.Handle, because an http.Handler would get the parameters by a context and thus a request of its own.
+	rest := func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { surface.ServeHTTP(w, r) }
 	for _, method := range []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete, http.MethodOptions,
 	} {
-		router.Handler(method, restPath, surface)
-		router.Handler(method, restPath+"/*path", surface)
+		router.Handle(method, restPath, rest)
+		router.Handle(method, restPath+"/*path", rest)
 	}
 	return access(survive(router, s.log), s.log, s.cfg.RequestTimeout)
 }
