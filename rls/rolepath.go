@@ -5,13 +5,18 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"nexus/rls/jsonpath"
 )
 
 // RolePath is a parsed jwt-role-claim-key: where in the claims the role is. Its form is PostgREST's JSPath
 // (https://docs.postgrest.org/en/v14/references/configuration.html#jwt-role-claim-key): .key, ."key", [0], and at the end
-// [?(@ == "text")] with one of the operators == != ^== ==^ *==.
+// [?(@ == "text")] with one of the operators == != ^== ==^ *==. One that begins with $ is a JSON Path, as PostgREST takes it
+// since 16 (https://docs.postgrest.org/en/v16/references/auth.html#jwt-role-extraction): the first value it finds is the role.
 type RolePath struct {
 	steps []pathStep
+	// query replaces the steps if it is set.
+	query *jsonpath.Path
 }
 
 type pathStep struct {
@@ -46,6 +51,13 @@ var filterOperators = []struct {
 
 // ParseRolePath parses a jwt-role-claim-key. The error names the position.
 func ParseRolePath(text string) (RolePath, error) {
+	if strings.HasPrefix(text, "$") {
+		query, err := jsonpath.Parse(text)
+		if err != nil {
+			return RolePath{}, fmt.Errorf("failed to parse role-claim-key value (%s): %w", text, err)
+		}
+		return RolePath{query: query}, nil
+	}
 	p := pathParser{text: text}
 	var path RolePath
 	for first := true; first || !p.atEnd(); first = false {
@@ -61,6 +73,9 @@ func ParseRolePath(text string) (RolePath, error) {
 // String renders the path in its canonical form, as a configuration dump shows it. It can be parsed again: the grammar has
 // no escapes, so a text holds no quotes.
 func (p RolePath) String() string {
+	if p.query != nil {
+		return p.query.String()
+	}
 	var b strings.Builder
 	for _, s := range p.steps {
 		switch s.kind {
@@ -82,6 +97,11 @@ func (p RolePath) String() string {
 // role walks the claims. A value that is not a string stands for itself in JSON; ok is false when the path leads nowhere.
 func (p RolePath) role(claims map[string]any) (role string, ok bool) {
 	var v any = claims
+	if p.query != nil {
+		if v, ok = p.query.First(claims); !ok {
+			return "", false
+		}
+	}
 	for _, s := range p.steps {
 		if v, ok = s.walk(v); !ok {
 			return "", false

@@ -45,6 +45,16 @@ func TestRolePathFindsTheRole(t *testing.T) {
 		{`.roles[?(@ == "author")]`, `{"roles":"author"}`, "anon"},
 		{`.roles[?(@ == "author")]`, `{}`, "anon"},
 		{"[0]", `{"0":"author"}`, "anon"},
+		// JSON Path.
+		{"$.role", `{"role":"author"}`, "author"},
+		{"$['https://www.example.com/role'].key", `{"https://www.example.com/role":{"key":"author"}}`, "author"},
+		{"$.postgrest.roles[1]", `{"postgrest":{"roles":["other","author"]}}`, "author"},
+		{`$.roles[?@ == 'web_editor']`, roles, "web_editor"},
+		{`$.roles[?search(@, "^web_")]`, roles, "web_author"},
+		{"$.roles[2]", roles, "7"},
+		{"$.roles", roles, `["other","web_author",7,"web_editor"]`},
+		{"$.*", `{"z":"last","a":"first"}`, "first"},
+		{"$.roles[9]", roles, "anon"},
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +80,7 @@ func TestRolePathCanonicalForm(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		".role":                        `."role"`,
+		"$.roles[?@ == 'x']":           "$.roles[?@ == 'x']",
 		`."a.b"[007].c`:                `."a.b"[7]."c"`,
 		`.r[?(@=="x")]`:                `."r"[?(@ == "x")]`,
 		`.r[?(@  !=  "x")]`:            `."r"[?(@ != "x")]`,
@@ -92,6 +103,7 @@ func TestUnusableRolePaths(t *testing.T) {
 		`."a`, `.a"b"`, "[", "[]", "[-1]", "[+1]", "[1", "[1_0]", "[ 1]", "[99999999999]", ".a[x]",
 		".role[?(@ =)]", `[?(@ = "x")]`, `[?(@ == x)]`, `[?(@ == "x"]`, `[?(@ == "x")`, `[?(@ == "x)]`, `[?( @ == "x")]`,
 		`[?(@ == "x" )]`, `[?(@ == "x")].a`, `[?(@ == "x")][0]`, `[?(@ === "x")]`, `[?(== "x")]`, "[?(", "[?",
+		"$.", "$.write-role", "$role", "$[?", `$.roles[?search(@, "(")]`,
 	} {
 		if path, err := rls.ParseRolePath(text); err == nil {
 			t.Errorf("%q: parsed as %s", text, path)
@@ -106,7 +118,7 @@ func TestUnusableRolePaths(t *testing.T) {
 
 func FuzzRolePath(f *testing.F) {
 	for _, seed := range []string{
-		".role", `."a.b"[0].c`, `.r[?(@ == "x")]`, `.r[?(@ ==^ "x")]`, `[1]`, `.größe."ü"`, ".a\xff", `."\"`, "[?(@*==\"\")]",
+		".role", `."a.b"[0].c`, `.r[?(@ == "x")]`, `.r[?(@ ==^ "x")]`, `[1]`, `.größe."ü"`, ".a\xff", `."\"`, "[?(@*==\"\")]", "$.a['b'][?search(@, 'c')]",
 	} {
 		f.Add(seed)
 	}

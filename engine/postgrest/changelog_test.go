@@ -62,6 +62,38 @@ func TestV16Options(t *testing.T) {
 	}
 }
 
+func TestV16RoleClaimKey(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ line, want string }{
+		"JSON Path, with its dollar signs doubled": {`jwt-role-claim-key = "$$.roles[?search(@, '^web$$')]"`, `"$$.roles[?search(@, '^web$$')]"`},
+		"a JSON Path with quotes":                  {`jwt-role-claim-key = "$$[\"my role\"]"`, `"$$[\"my role\"]"`},
+		"the form of 14":                           {`jwt-role-claim-key = ".roles[0]"`, `".\"roles\"[0]"`},
+		"the default is that of 14":                {``, `".\"role\""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := Read(Source{Path: write(t, "claim.conf", test.line)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if line := "jwt-role-claim-key = " + test.want + "\n"; !strings.Contains(cfg.Dump(), line) {
+				t.Errorf("no %s in %s", line, cfg.Dump())
+			}
+			again, err := Read(Source{Path: write(t, "dumped.conf", cfg.Dump())})
+			if err != nil || again.Dump() != cfg.Dump() {
+				t.Errorf("the dump is not read as it was written: %v", err)
+			}
+		})
+	}
+	t.Run("an environment's dollar signs are single", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := Read(Source{Environ: []string{"PGRST_JWT_ROLE_CLAIM_KEY=$.app.role"}})
+		if err != nil || cfg.JWTRoleClaimKey.String() != "$.app.role" {
+			t.Errorf("%v, error %v", cfg, err)
+		}
+	})
+}
+
 func TestV16ServedOptions(t *testing.T) {
 	t.Parallel()
 	t.Run("the admin server takes a unix socket", func(t *testing.T) {

@@ -50,7 +50,7 @@ func (c *Config) Dump() string {
 	text("db-tx-end", string(c.DBTxEnd))
 	text("db-uri", c.DBURI)
 	text("jwt-aud", c.JWTAud)
-	text("jwt-role-claim-key", c.JWTRoleClaimKey.String())
+	text("jwt-role-claim-key", inFile(c.JWTRoleClaimKey.String()))
 	text("jwt-secret", secret)
 	boolean("jwt-secret-is-base64", c.JWTSecretIsBase64)
 	number("jwt-cache-max-entries", c.JWTCacheMaxEntries)
@@ -122,4 +122,13 @@ func hidePassword(uri string) string {
 	}
 	u.RawQuery = query.Encode()
 	return u.String()
+}
+
+// inFile doubles the dollar signs of a JSON Path, which a configuration file would take for its own. Paths in the form of
+// PostgREST 14 are dumped as it dumps them.
+func inFile(path string) string {
+	if !strings.HasPrefix(path, "$") {
+		return path
+	}
+	return strings.ReplaceAll(path, "$", "$$")
 }
