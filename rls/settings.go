@@ -48,14 +48,14 @@ func Settings(identity *Identity, f *Facts) []schema.Setting {
 }
 
 func searchPath(schemas []string) string {
-	var b strings.Builder
-	for i, s := range schemas {
+	out := make([]byte, 0, 256) // on the stack for most configurations
+	for i, name := range schemas {
 		if i > 0 {
-			b.WriteString(", ")
+			out = append(out, ", "...)
 		}
-		b.WriteString(schema.QuoteIdent(s))
+		out = schema.AppendIdent(out, name)
 	}
-	return b.String()
+	return string(out)
 }
 
 // headersJSON renders the headers with names in lower case; cookies have a setting of their own. Of a repeated header the

@@ -35,7 +35,20 @@ func ParseIdent(s string) Ident {
 // QuoteIdent quotes a name for SQL text: quotes are doubled and anything after a NUL is dropped, because PostgreSQL's
 // protocol ends a string there.
 func QuoteIdent(name string) string {
-	return `"` + strings.ReplaceAll(untilNUL(name), `"`, `""`) + `"`
+	var buffer [128]byte // on the stack; names have 63 bytes at most, unless they are no names
+	return string(AppendIdent(buffer[:0], name))
+}
+
+// AppendIdent appends what QuoteIdent returns.
+func AppendIdent(out []byte, name string) []byte {
+	out = append(out, '"')
+	for _, c := range []byte(untilNUL(name)) {
+		if c == '"' {
+			out = append(out, '"')
+		}
+		out = append(out, c)
+	}
+	return append(out, '"')
 }
 
 // QuoteLiteral quotes a text as an SQL string literal that means the same with standard_conforming_strings on or off.
