@@ -58,6 +58,11 @@ type Config struct {
 	Plan bool
 	// OpenAPIMode is what the root of rest/v1 describes.
 	OpenAPIMode string
+	// ErrorVerbosity is "verbose", or "minimal" to leave details and hints, which may tell names, out of errors.
+	ErrorVerbosity string
+	// LegacyTargetNames is whether an embedded resource with an alias may be called by its relation's name as well: "true"
+	// answers so with a Warning header, "false" refuses, and "" takes both names in silence.
+	LegacyTargetNames string
 
 	// PoolSize is the number of database connections for requests.
 	PoolSize int
@@ -104,12 +109,23 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8000", DataDir: "./nexus-data", Migrate: true,
 		Schemas: []string{"public"}, ExtraSearchPath: []string{"public", "extensions"},
-		OpenAPIMode: string(rest.OpenAPIFollowPrivileges),
-		PoolSize:    10, PoolTimeout: 10 * time.Second, Prepared: true,
+		OpenAPIMode: string(rest.OpenAPIFollowPrivileges), ErrorVerbosity: verboseErrors,
+		PoolSize: 10, PoolTimeout: 10 * time.Second, Prepared: true,
 		MaxBodyBytes: 64 << 20, MaxHeaderBytes: 64 << 10, RequestTimeout: time.Minute,
 		Compress: true, MaxEmbedDepth: 10, StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: LogText,
 	}
+}
+
+// The values of Config.ErrorVerbosity.
+const (
+	verboseErrors = "verbose"
+	minimalErrors = "minimal"
+)
+
+// targetNames are the values of Config.LegacyTargetNames.
+var targetNames = map[string]rest.TargetNames{
+	"": rest.TargetAnyName, "true": rest.TargetAnyNameWarn, "false": rest.TargetAlias,
 }
 
 const (
@@ -157,6 +173,10 @@ func (c *Config) validateRequests(p *problems) {
 	modes := []rest.OpenAPIMode{rest.OpenAPIFollowPrivileges, rest.OpenAPIIgnorePrivileges, rest.OpenAPIDisabled}
 	p.add(!slices.Contains(modes, rest.OpenAPIMode(c.OpenAPIMode)),
 		"openapi-mode: want follow-privileges, ignore-privileges or disabled, not %q", c.OpenAPIMode)
+	p.add(c.ErrorVerbosity != verboseErrors && c.ErrorVerbosity != minimalErrors,
+		"client-error-verbosity: want verbose or minimal, not %q", c.ErrorVerbosity)
+	_, known := targetNames[c.LegacyTargetNames]
+	p.add(!known, "url-use-legacy-target-names: want true or false, not %q", c.LegacyTargetNames)
 	p.add(c.MaxBodyBytes < 1, "max-body-bytes: must be positive")
 	p.add(c.MaxHeaderBytes < minHeaderBytes, "max-header-bytes: must be at least %d", minHeaderBytes)
 	p.add(c.RequestTimeout < 0, "request-timeout: must not be negative")

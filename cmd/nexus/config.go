@@ -48,6 +48,9 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.BoolVar(&o.Aggregates, "aggregates", o.Aggregates, "allow aggregate functions in select")
 	f.BoolVar(&o.Plan, "plan", o.Plan, "let clients ask for execution plans")
 	f.StringVar(&o.OpenAPIMode, "openapi-mode", o.OpenAPIMode, "follow-privileges, ignore-privileges or disabled")
+	f.StringVar(&o.ErrorVerbosity, "client-error-verbosity", o.ErrorVerbosity, "verbose, or minimal for errors without details and hints")
+	f.StringVar(&o.LegacyTargetNames, "url-use-legacy-target-names", o.LegacyTargetNames,
+		"let filters call an aliased resource by its table: true with a warning, false not at all (default: silently)")
 	f.IntVar(&o.PoolSize, "db-pool", o.PoolSize, "database connections for requests")
 	f.DurationVar(&o.PoolTimeout, "db-pool-timeout", o.PoolTimeout, "how long a request waits for a connection")
 	f.BoolVar(&o.Prepared, "db-prepared", o.Prepared, "prepare statements; off behind a transaction pooler")

@@ -177,6 +177,8 @@ func TestConfigErrors(t *testing.T) {
 		{"two at once", "", nil, []string{"--db-pool", "0", "--max-rows", "-1"}, "db-pool: must be at least 1\nmax-rows: must not be negative"},
 		{"log format", "", nil, []string{"--log-format", "xml"}, "log-format: "},
 		{"openapi mode", "", nil, []string{"--openapi-mode", "on"}, "openapi-mode: "},
+		{"error verbosity", "", nil, []string{"--client-error-verbosity", "loud"}, "client-error-verbosity: "},
+		{"target names", "", nil, []string{"--url-use-legacy-target-names", "maybe"}, "url-use-legacy-target-names: "},
 		{"public url", "", nil, []string{"--public-url", "example.org"}, "public-url: "},
 		{"password without database", "", nil, []string{"--authenticator-password", "x"}, "authenticator-password: "},
 	}
