@@ -103,12 +103,17 @@ func (r *reference) key(parts []part, e *entry) string {
 	for _, p := range parts {
 		switch at := p.reach(e); {
 		case p.item.agg != "":
-		case at == nil:
-			key.WriteString("0;")
-		case p.child != nil:
+		case p.child != nil: // what is not there is null, as is an embedded resource that is not there
 			o := &object{values: map[string]any{}}
-			r.embed(o, p.child, at.children[p.child].rows)
+			for _, name := range p.child.given() {
+				o.values[name] = nil
+			}
+			if at != nil {
+				r.embed(o, p.child, at.children[p.child].rows)
+			}
 			key.WriteString(render(canonical(plain(o))) + ";")
+		case at == nil:
+			key.WriteString("0;") // as that of null, see placeOf
 		default:
 			f := *p.item.field
 			if p.item.cast != "" && (p.item.alias != "" && p.item.alias != f.name || !p.own) {
