@@ -101,7 +101,104 @@ create table harbour.tides (at timestamptz primary key, height numeric);
 insert into harbour.tides values ('2026-05-01 12:00:00+00', 1.5);
 create table depot.crates (id int primary key, content text);
 insert into depot.crates values (1,'rope'),(2,'tar');
+create view depot.crate_list as select id, content from depot.crates;
+create function harbour.tagged(depot.crate_list) returns text language sql stable as $$ select '#' || $1.id $$;
 create function depot.where_am_i() returns text language sql stable as $$ select current_schema() || ' ' || current_setting('search_path') $$;
+
+-- Relationships of each cardinality.
+create table harbour.captains (id int primary key, name text not null, since date);
+create table harbour.voyages (id int primary key, captain_id int references harbour.captains, title text not null, year int, cost numeric);
+create table harbour.manifests (voyage_id int primary key references harbour.voyages, cargo text);
+create table harbour.insurances (id int primary key, voyage_id int unique references harbour.voyages, sum int);
+create table harbour.passengers (id int primary key, name text not null);
+create table harbour.bookings (voyage_id int references harbour.voyages, passenger_id int references harbour.passengers, cabin text, primary key (voyage_id, passenger_id));
+create table harbour.guests (id int, passenger_id int references harbour.passengers, captain_id int references harbour.captains, table_no int, primary key (id, passenger_id, captain_id));
+create table harbour.catches (day date, voyage_id int references harbour.voyages, kilos int, primary key (day, voyage_id)) partition by range (day);
+create table harbour.catches_1 partition of harbour.catches for values from ('2026-01-01') to ('2026-02-01');
+insert into harbour.captains values (1,'Ahab','1851-10-18'),(2,'Nemo','1869-03-20'),(3,'Idle',null);
+insert into harbour.voyages values (1,1,'Whale',1851,10),(2,2,'Deep',1870,20),(3,2,'Island',1874,30),(4,null,'Ghost',1641,null);
+insert into harbour.manifests values (1,'oil'),(2,'maps');
+insert into harbour.insurances values (1,1,100),(2,3,300);
+insert into harbour.passengers values (1,'Ishmael'),(2,'Aronnax'),(3,'Conseil');
+insert into harbour.bookings values (1,1,'A1'),(2,2,'B1'),(2,3,'B2'),(3,1,'C9');
+insert into harbour.guests values (1,1,2,7);
+insert into harbour.catches values ('2026-01-02',1,40),('2026-01-03',2,60);
+
+-- Relationships that functions compute.
+create table harbour.sightings (id int primary key, place text, voyage_id int);
+insert into harbour.sightings values (1,'Cape',1),(2,'Reef',2),(3,'Fog',9);
+create function harbour.voyage(harbour.sightings) returns setof harbour.voyages rows 1 language sql stable as $$ select * from harbour.voyages where id = $1.voyage_id $$;
+create function harbour.sightings(harbour.voyages) returns setof harbour.sightings language sql stable as $$ select * from harbour.sightings where voyage_id = $1.id $$;
+create table harbour.boats (id int primary key, captain_id int references harbour.captains);
+insert into harbour.boats values (1,1);
+create function harbour.captains(harbour.boats) returns setof harbour.captains rows 1 language sql stable as $$ select * from harbour.captains where name = 'Nemo' $$;
+create table harbour.pilots (id int primary key, name text, teacher_id int references harbour.pilots, predecessor_id int unique references harbour.pilots);
+insert into harbour.pilots values (1,'Ada',null,null),(2,'Ben',1,1),(3,'Cleo',1,2);
+create table harbour.follows (follower int references harbour.pilots, followed int references harbour.pilots, primary key (follower, followed));
+insert into harbour.follows values (1,2),(3,2),(2,3);
+create function harbour.predecessor(harbour.pilots) returns setof harbour.pilots rows 1 language sql stable as $$ select * from harbour.pilots where id = $1.predecessor_id $$;
+create function harbour.successor(harbour.pilots) returns setof harbour.pilots rows 1 language sql stable as $$ select * from harbour.pilots where predecessor_id = $1.id $$;
+create function harbour.teacher(harbour.pilots) returns setof harbour.pilots rows 1 language sql stable as $$ select * from harbour.pilots where id = $1.teacher_id $$;
+create function harbour.pupils(harbour.pilots) returns setof harbour.pilots language sql stable as $$ select * from harbour.pilots where teacher_id = $1.id order by id $$;
+create function harbour.followers(harbour.pilots) returns setof harbour.pilots language sql stable as $$ select p.* from harbour.pilots p join harbour.follows on follower = p.id where followed = $1.id $$;
+create function harbour.following(harbour.pilots) returns setof harbour.pilots language sql stable as $$ select p.* from harbour.pilots p join harbour.follows on followed = p.id where follower = $1.id $$;
+
+-- Views over tables with foreign keys, over one another, and one that is too complex.
+create view harbour.booking_list as select v.title, p.name, b.cabin, b.voyage_id as booked_id, v.id as voyage_id from harbour.bookings b
+  join harbour.voyages v on v.id = b.voyage_id join harbour.passengers p on p.id = b.passenger_id;
+create view harbour.first_class as select title, booked_id from harbour.booking_list where cabin like '%1';
+create materialized view harbour.voyage_years as select id, captain_id, year from harbour.voyages;
+create view harbour.all_names as select id, name from harbour.captains union select id + 100, name from harbour.passengers;
+create function harbour.voyages_since(first int) returns setof harbour.voyages language sql stable as $$ select * from harbour.voyages where year >= first $$;
+
+-- Computed fields.
+create function harbour.label(harbour.voyages) returns text language sql stable as $$ select $1.title || ' of ' || $1.year $$;
+
+-- Domain representations: a dock's code is stored as a number and shown with a prefix.
+create domain harbour.code as int;
+create function harbour.code_out(harbour.code) returns json language sql immutable as $$ select to_json('K-' || $1::int) $$;
+create function harbour.code_in(text) returns harbour.code language sql immutable as $$ select substring($1 from 3)::int $$;
+create function harbour.code_in(json) returns harbour.code language sql immutable as $$ select harbour.code_in($1 #>> '{}') $$;
+create cast (harbour.code as json) with function harbour.code_out(harbour.code) as implicit;
+create cast (text as harbour.code) with function harbour.code_in(text) as implicit;
+create cast (json as harbour.code) with function harbour.code_in(json) as implicit;
+create table harbour.keys (code harbour.code primary key, door text, spare harbour.code);
+insert into harbour.keys values (7,'gate',8),(9,'shed',null);
+create domain harbour.plain as int;
+create table harbour.plain_keys (code harbour.plain primary key);
+insert into harbour.plain_keys values (7);
+
+-- Media types.
+create domain harbour."application/vnd.knots" as bytea;
+create domain harbour."text/csv" as text;
+create domain harbour."*/*" as bytea;
+create domain harbour."text/html" as text;
+create domain harbour."application/vnd.jsonb" as jsonb;
+create table harbour.ropes (id int primary key, name text);
+insert into harbour.ropes values (1,'bow'),(2,'stern');
+create function harbour.page() returns harbour."text/html" language sql stable as $$ select '<h1>Harbour</h1>' $$;
+create function harbour.knots(id int) returns harbour."application/vnd.knots" language sql stable as $$ select name::bytea from harbour.ropes where ropes.id = knots.id $$;
+create function harbour.knots_step(state bytea, next harbour.ropes) returns harbour."application/vnd.knots" language sql immutable as $$ select (state || next.name::bytea || '\x00'::bytea)::harbour."application/vnd.knots" $$;
+create aggregate harbour.knots_all(harbour.ropes) (initcond = '', stype = harbour."application/vnd.knots", sfunc = harbour.knots_step);
+create function harbour.all_ropes() returns setof harbour.ropes language sql stable as $$ select * from harbour.ropes order by id $$;
+create function harbour.csv_step(state text, next harbour.ropes) returns harbour."text/csv" language sql immutable as $$ select (state || next.id || ';' || next.name || E'\n')::harbour."text/csv" $$;
+create function harbour.csv_final(data harbour."text/csv") returns harbour."text/csv" language sql as $$
+  select set_config('response.headers', '[{"Content-Disposition": "attachment; filename=\"ropes.csv\""}]', true);
+  select ('id;name' || E'\n' || data)::harbour."text/csv" $$;
+create aggregate harbour.csv_all(harbour.ropes) (initcond = '', stype = harbour."text/csv", sfunc = harbour.csv_step, finalfunc = harbour.csv_final);
+create view harbour."ropes.xml" as select * from harbour.ropes;
+create function harbour.xml_step(state harbour."*/*", next harbour."ropes.xml") returns harbour."*/*" language sql immutable as
+  $$ select (state || convert_to(xmlelement(name rope, next.name)::text, 'UTF8'))::harbour."*/*" $$;
+create function harbour.xml_final(data harbour."*/*") returns harbour."*/*" language plpgsql as $$
+declare accept text := coalesce(current_setting('request.headers', true)::json->>'accept', '*/*');
+begin
+  if accept not in ('*/*', 'text/xml', 'application/xml') then raise sqlstate 'PT415' using message = 'Unsupported Media Type'; end if;
+  perform set_config('response.headers', json_build_array(json_build_object('Content-Type', case accept when '*/*' then 'text/xml' else accept end))::text, true);
+  return data;
+end $$;
+create aggregate harbour.xml_all(harbour."ropes.xml") (initcond = '', stype = harbour."*/*", sfunc = harbour.xml_step, finalfunc = harbour.xml_final);
+create function harbour.anything() returns harbour."*/*" language sql stable as $$ select 'raw'::bytea::harbour."*/*" $$;
+create function harbour.as_jsonb() returns harbour."application/vnd.jsonb" language sql stable as $$ select '{"a":1}'::jsonb::harbour."application/vnd.jsonb" $$;
 
 grant usage on schema harbour, depot to anon, authenticated;
 grant all on all tables in schema harbour, depot to anon, authenticated;
