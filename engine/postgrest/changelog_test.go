@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -165,6 +166,89 @@ func TestV16ServedOptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestV12Start(t *testing.T) {
+	t.Parallel()
+	t.Run("port 0 is logged as the one that was taken", func(t *testing.T) {
+		t.Parallel()
+		s := prepare(t, `server-unix-socket = ""`, `server-host = "127.0.0.1"`, "server-port = 0").run()
+		s.until("the port is logged", func() bool {
+			return regexp.MustCompile(`API server listening on 127\.0\.0\.1:[1-9]\d+\n`).MatchString(s.log.String())
+		})
+	})
+	t.Run("the version of the database is logged", func(t *testing.T) {
+		t.Parallel()
+		s := start(t)
+		version, _, _ := strings.Cut(s.database.QueryString(t, "show server_version"), " ")
+		if want := "Successfully connected to PostgreSQL " + version + "\n"; !strings.Contains(s.log.String(), want) {
+			t.Errorf("no %q in\n%s", want, s.log)
+		}
+	})
+	t.Run("options of the database that came with 12", func(t *testing.T) {
+		t.Parallel()
+		s := prepare(t)
+		here := "alter role standin_login in database " + s.database.QueryString(t, "select quote_ident(current_catalog)")
+		for _, set := range []string{
+			"server_trace_header = 'X-Trace'", "server_cors_allowed_origins = 'https://a.example, https://b.example'", "jwt_cache_max_entries = '77'",
+		} {
+			s.database.Exec(t, here+" set pgrst."+set)
+		}
+		if err := s.server.ReloadConfig(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.server.Config()
+		if cfg.ServerTraceHeader != "X-Trace" || len(cfg.ServerCORSAllowedOrigins) != 2 || cfg.JWTCacheMaxEntries != 77 {
+			t.Errorf("%+v", cfg)
+		}
+	})
+}
+
+func TestV14Start(t *testing.T) {
+	t.Parallel()
+	t.Run("!6 listens on an address of IPv6", func(t *testing.T) {
+		t.Parallel()
+		l, err := listenHost(t.Context(), "!6", 0)
+		if err != nil {
+			t.Skip("no IPv6 here: ", err)
+		}
+		defer l.Close()
+		if ip := l.Addr().(*net.TCPAddr).IP; ip.To4() != nil {
+			t.Errorf("it listens on %s", ip)
+		}
+	})
+	t.Run("a configuration file is read as UTF-8", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := Read(Source{Path: write(t, "utf8.conf", "# größe\ndb-anon-role = \"gäste\"")})
+		if err != nil || cfg.DBAnonRole != "gäste" {
+			t.Errorf("%v, error %v", cfg, err)
+		}
+	})
+}
+
+func TestV16Reloads(t *testing.T) {
+	t.Parallel()
+	t.Run("the log level", func(t *testing.T) {
+		t.Parallel()
+		s := start(t)
+		text, err := os.ReadFile(s.server.source.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.get("/things", nil)
+		quiet := strings.ReplaceAll(string(text), `log-level = "info"`, `log-level = "crit"`)
+		if err := os.WriteFile(s.server.source.Path, []byte(quiet), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.server.ReloadConfig(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := s.requests.String()
+		s.get("/things", nil)
+		if after := s.requests.String(); before == "" || after != before {
+			t.Errorf("before: %q, after: %q", before, after)
+		}
+	})
 }
 
 func TestV14Login(t *testing.T) {

@@ -18,6 +18,8 @@ func (s *Server) noteLoad(snap *schema.Snapshot, took time.Duration) {
 	for _, list := range snap.Relationships {
 		relationships += len(list)
 	}
+	const perMajor = 10000 // PostgreSQL 15.14 calls itself 150014
+	s.log.Info(fmt.Sprintf("Successfully connected to PostgreSQL %d.%d", snap.ServerVersion/perMajor, snap.ServerVersion%perMajor))
 	s.log.Info("Schema cache queried in " + milliseconds(took))
 	s.log.Info(fmt.Sprintf("Schema cache loaded %d Relations, %d Relationships, %d Functions, %d Domain Representations, "+
 		"%d Media Type Handlers, %d Timezones", len(snap.Tables), relationships, len(snap.Routines), len(snap.Representations),

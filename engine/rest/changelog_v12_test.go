@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"nexus/engine/rest"
 	"nexus/schema"
+	"nexus/schema/pgtest"
 )
 
 func TestV12RaisedResponses(t *testing.T) {
@@ -222,11 +224,15 @@ func TestV12RootSpec(t *testing.T) {
 func TestV12Settings(t *testing.T) {
 	t.Parallel()
 	run(t, museum(t, nil), map[string]call{
-		"a function's statement_timeout holds":        {target: "/rpc/patience", want: `"4321ms"`},
-		"a function's statement_timeout ends it":      {method: http.MethodPost, target: "/rpc/nap", status: 500, want: `~"code":"57014"`},
-		"request headers are a JSON object":           {target: "/rpc/sees_header?name=x-lamp", header: map[string]string{"X-Lamp": "lit"}, want: `"lit"`},
-		"no setting for a single header is left":      {target: "/rpc/old_header", header: map[string]string{"X-Lamp": "lit"}, want: `null`},
-		"a role's settings hold for its transactions": {target: "/rpc/my_setting?name=request.path", want: `"/rpc/my_setting"`},
+		"a function's statement_timeout holds":   {target: "/rpc/patience", want: `"4321ms"`},
+		"a function's statement_timeout ends it": {method: http.MethodPost, target: "/rpc/nap", status: 500, want: `~"code":"57014"`},
+		"request headers are a JSON object":      {target: "/rpc/sees_header?name=x-lamp", header: map[string]string{"X-Lamp": "lit"}, want: `"lit"`},
+		"no setting for a single header is left": {target: "/rpc/old_header", header: map[string]string{"X-Lamp": "lit"}, want: `null`},
+	})
+	role := rest.RoleSettings{Settings: []schema.Setting{{Name: "lock_timeout", Value: "7s"}}}
+	run(t, museum(t, func(cfg *rest.Config) { cfg.RoleSettings = map[string]rest.RoleSettings{"museum_slow": role} }), map[string]call{
+		"a role's settings hold for its transactions": {target: "/rpc/my_setting?name=lock_timeout", role: "museum_slow", want: `"7s"`},
+		"a role's settings do not hold for others":    {target: "/rpc/my_setting?name=lock_timeout", want: `"0"`},
 	})
 	run(t, museum(t, func(cfg *rest.Config) { cfg.HoistedTxSettings = []string{"work_mem"} }), map[string]call{
 		"both of a function's settings hold inside it": {target: "/rpc/own_setting", want: `{"timeout":"4321ms","memory":"5MB"}`},
@@ -356,6 +362,28 @@ func TestV12OpenAPI(t *testing.T) {
 			t.Errorf("rowFilter.exhibits.id: %q", filter)
 		}
 	})
+}
+
+func TestV12Logs(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		target, want string
+	}{
+		"an internal error of the database is logged with its cause": {"/rpc/hall_of_two", "status=500 code=21000"},
+		"too few resources are logged":                               {"/rpc/fail_with?state=53300", "status=503 code=53300"},
+		"what the client did wrong is not":                           {"/halls?id=eq.x", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log strings.Builder
+			opts := options(t, pgtest.New(t, museumSQL(t)), func(cfg *rest.Config) { cfg.Schemas = []string{"museum"} })
+			opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			(&call{target: test.target}).send(t, rest.New(opts))
+			if got := log.String(); !strings.Contains(got, test.want) || test.want == "" && got != "" {
+				t.Errorf("the log: %q, want %q", got, test.want)
+			}
+		})
+	}
 }
 
 func TestV12ExecutionPlan(t *testing.T) {

@@ -85,6 +85,17 @@ func TestV16TimeZones(t *testing.T) {
 	})
 }
 
+func TestV16Schemas(t *testing.T) {
+	t.Parallel()
+	catalog := func(cfg *rest.Config) { cfg.Schemas = []string{"museum", "pg_catalog"} }
+	run(t, museum(t, catalog), map[string]call{
+		"the catalog has no tables to serve": {
+			target: "/pg_class", header: map[string]string{"Accept-Profile": "pg_catalog"}, status: 404,
+			want: `~"code":"PGRST205"`,
+		},
+	})
+}
+
 func TestV16Headers(t *testing.T) {
 	t.Parallel()
 	run(t, museum(t, nil), map[string]call{
@@ -110,7 +121,7 @@ func TestV16Counts(t *testing.T) {
 func TestV16Retries(t *testing.T) {
 	t.Parallel()
 	run(t, museum(t, nil), map[string]call{
-		"a serialization failure is the client's to try again": {
+		"a serialization failure that lasts is told": {
 			method: "POST", target: "/rpc/fail_with", body: `{"state":"40001"}`, status: 500, want: `~"code":"40001"`,
 		},
 	})

@@ -49,8 +49,6 @@ create function museum.my_setting(name text) returns text language sql stable as
 create function museum.sees_header(name text) returns text language sql stable as
   $$ select current_setting('request.headers', true)::json->>name $$;
 create function museum.old_header() returns text language sql stable as $$ select current_setting('request.header.x-lamp', true) $$;
-alter role museum_slow set log_min_duration_statement = '7s';
-alter role museum_slow set statement_timeout = '9s';
 
 -- Media types.
 create domain museum."text/plain" as text;
