@@ -6,16 +6,21 @@ import (
 	"strings"
 )
 
-// anyMediaType is what a request without an Accept header accepts.
-var anyMediaType = []MediaType{{Name: TypeAny}}
+// anyMediaType is what a request without an Accept header accepts, and jsonMediaType what most others do. Requests share them.
+var (
+	anyMediaType  = []MediaType{{Name: TypeAny}}
+	jsonMediaType = []MediaType{{Name: TypeJSON}}
+)
 
 // parseAccept decodes the media ranges of an Accept header by preference: first those of higher quality, then the more
 // specific ones (with more parameters and fewer stars), then in the order given. An empty header accepts nothing.
 func parseAccept(header string) []MediaType {
-	if header == TypeAny {
+	switch header {
+	case TypeAny:
 		return anyMediaType
-	}
-	if header == "" {
+	case TypeJSON:
+		return jsonMediaType
+	case "":
 		return []MediaType{}
 	}
 	if !strings.Contains(header, ",") {

@@ -2,60 +2,65 @@ package request
 
 import (
 	"fmt"
-	"slices"
 
 	"nexus/engine/apierr"
 )
 
-// parse runs a grammar over a whole parameter; the grammar need not take all of it. source is how an error's message
-// names the input, and value what it shows of it.
-func parse[T any](p *parser, source, value, in string, out *T, grammar func(*parser, *T) result) *apierr.Error {
-	p.reset(in)
-	if !grammar(p, out).failed() {
-		return nil
-	}
-	failure := explain(p, in, grammar)
+// syntaxError says why a grammar failed on a whole parameter. source is how the message names the input, and value what it
+// shows of it.
+func syntaxError[T any](source, value, in string, grammar func(*parser, *T) result) *apierr.Error {
+	failure := explain(in, grammar)
 	line, column := lineColumn(in, failure.pos)
 	return errSyntax(fmt.Sprintf("\"%s (%s)\" (line %d, column %d)", source, value, line, column), failure.String())
 }
 
 // explain runs a grammar that failed again: once to find out where, once to find out what to say.
-func explain[T any](p *parser, in string, grammar func(*parser, *T) result) parseError {
+func explain[T any](in string, grammar func(*parser, *T) result) parseError {
+	var failure parseError
 	at := nowhere
 	for range 2 {
 		var discarded T
-		p.resetTrace(in, at)
-		grammar(p, &discarded)
-		at = p.err.pos
+		p := tracer(in, at)
+		grammar(&p, &discarded)
+		failure, at = p.err, p.err.pos
 	}
-	return p.err
+	return failure
 }
 
-// treePath is a parameter's name: the names of the embedded relations down to a field.
+// treePath is a parameter's name: the embedded relations down to a field, nil at the top, and the field.
 type treePath struct {
-	names []string
-	json  []JSONOp
+	relations []string
+	name      string
+	json      []JSONOp
 }
 
-// embedPath is the path of the level; it is nil for the top.
-func (t *treePath) embedPath() []string {
-	if len(t.names) < 2 {
-		return nil
-	}
-	return slices.Clone(t.names[:len(t.names)-1])
-}
-
-func (t *treePath) field() Field { return Field{Name: t.names[len(t.names)-1], Path: t.json} }
+func (t *treePath) field() Field { return Field{Name: t.name, Path: t.json} }
 
 func (p *parser) treePath(out *treePath) result {
 	s := p.sequence()
-	out.names = out.names[:0]
-	_ = s.then(p.names(&out.names, '.')) && s.then(p.jsonPath(&out.json))
+	_ = s.then(p.treeNames(out)) && s.then(p.jsonPath(&out.json))
 	return s.end()
 }
 
-// names takes field names with delimiters (dots) or commas between them.
-func (p *parser) names(out *[]string, separator byte) result {
+// treeNames takes field names with delimiters (dots) between them.
+func (p *parser) treeNames(out *treePath) result {
+	names := 0
+	return p.separated(func() result {
+		var name string
+		r := p.fieldName(&name)
+		if r.failed() {
+			return r
+		}
+		if names++; names > 1 {
+			out.relations = append(out.relations, out.name)
+		}
+		out.name = name
+		return r
+	}, p.delimiter)
+}
+
+// columnNames takes field names with commas between them.
+func (p *parser) columnNames(out *[]string) result {
 	return p.separated(func() result {
 		var name string
 		r := p.fieldName(&name)
@@ -63,10 +68,5 @@ func (p *parser) names(out *[]string, separator byte) result {
 			*out = append(*out, name)
 		}
 		return r
-	}, func() result {
-		if separator == '.' {
-			return p.delimiter()
-		}
-		return p.lexemeChar(separator)
-	})
+	}, p.lexemeComma)
 }

@@ -13,12 +13,12 @@ type anyGrammar func(in string, trace bool) (out any, rest string, err *parseErr
 func grammarOf[T any](grammar func(*parser, *T) result) anyGrammar {
 	return func(in string, trace bool) (any, string, *parseError) {
 		var out T
-		var p parser
-		if p.reset(in); trace {
-			p.resetTrace(in, nowhere)
+		p := parser{in: in}
+		if trace {
+			p = tracer(in, nowhere)
 		}
 		if grammar(&p, &out).failed() {
-			failure := explain(&p, in, grammar)
+			failure := explain(in, grammar)
 			return nil, "", &failure
 		}
 		return out, in[p.pos:], nil

@@ -117,6 +117,7 @@ type parser struct {
 	trace bool
 	at    int
 	err   parseError
+	open  []parseError // of the sequences and choices that have not ended
 
 	name nameMemo
 }
@@ -124,11 +125,8 @@ type parser struct {
 // nowhere is the position of a run that collects no messages.
 const nowhere = -1
 
-// reset begins a run over an input without recording errors.
-func (p *parser) reset(in string) { *p = parser{in: in} }
-
-// resetTrace begins a run that records errors, with their messages at the position at.
-func (p *parser) resetTrace(in string, at int) { *p = parser{in: in, trace: true, at: at} }
+// tracer is a parser that records errors, with their messages at the position at.
+func tracer(in string, at int) parser { return parser{in: in, trace: true, at: at} }
 
 // peek returns the next character and its width; the width is 0 at the end of the input.
 func (p *parser) peek() (rune, int) {
@@ -232,59 +230,70 @@ func (p *parser) label(r result, text string) result {
 
 // sequence runs grammars one after the other: _ = s.then(a()) && s.then(b()); return s.end().
 type sequence struct {
-	p   *parser
-	r   result
-	err parseError
+	p    *parser
+	r    result
+	open int
 }
 
-func (p *parser) sequence() sequence { return sequence{p: p} }
+func (p *parser) sequence() sequence { return sequence{p: p, open: p.begin()} }
 
 func (s *sequence) then(r result) bool {
-	if s.p.trace {
-		s.p.follow(&s.err, r)
-	}
+	s.p.follow(s.open, r)
 	s.r |= r
 	return r&failedBit == 0
 }
 
 func (s *sequence) end() result {
-	if s.p.trace {
-		s.p.err = s.err
-	}
+	s.p.finish(s.open)
 	return s.r
 }
 
 // choice runs grammars until one does not fail empty: _ = c.or(a()) || c.or(b()); return c.end().
 type choice struct {
-	p   *parser
-	r   result
-	err parseError
+	p    *parser
+	r    result
+	open int
 }
 
-func (p *parser) choice() choice { return choice{p: p} }
+func (p *parser) choice() choice { return choice{p: p, open: p.begin()} }
 
 func (c *choice) or(r result) bool {
-	if c.p.trace {
-		c.p.follow(&c.err, r)
-	}
+	c.p.follow(c.open, r)
 	c.r = r
 	return r != emptyErr
 }
 
 func (c *choice) end() result {
-	if c.p.trace {
-		c.p.err = c.err
-	}
+	c.p.finish(c.open)
 	return c.r
+}
+
+// begin opens a sequence or choice, whose error so far is kept by the parser: it would take the parser to the heap if it
+// were kept beside the pointer to it.
+func (p *parser) begin() int {
+	if p.trace {
+		p.open = append(p.open, parseError{})
+	}
+	return len(p.open) - 1
 }
 
 // follow joins the error of the last result to those before it: what an empty result could have been is still open, and
 // is settled as soon as something is consumed.
-func (p *parser) follow(before *parseError, r result) {
-	if r.consumed() {
-		*before = p.err
-	} else {
-		*before = p.merge(*before, p.err)
+func (p *parser) follow(open int, r result) {
+	switch {
+	case !p.trace:
+	case r.consumed():
+		p.open[open] = p.err
+	default:
+		p.open[open] = p.merge(p.open[open], p.err)
+	}
+}
+
+// finish closes a sequence or choice with the error it has come to.
+func (p *parser) finish(open int) {
+	if p.trace {
+		p.err = p.open[open]
+		p.open = p.open[:open]
 	}
 }
 

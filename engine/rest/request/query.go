@@ -1,6 +1,7 @@
 package request
 
 import (
+	"slices"
 	"strings"
 
 	"nexus/engine/apierr"
@@ -45,45 +46,52 @@ func kindOf(key string) parameterKind {
 
 // queryParser collects a Query from the pairs of a query string.
 type queryParser struct {
-	parser   parser
 	pairs    []pair
 	safeCall bool // values that are no operator expression are arguments
 	query    *Query
-	at       treePath // of the parameter at hand
-
-	pairBuffer [usualPairs]pair
-	nameBuffer [4]string
-}
-
-// queryStages are the kinds of parameters in PostgREST's order of evaluation: of several errors the first in this order
-// is given, whatever the order of the parameters.
-var queryStages = [...]func(*queryParser) *apierr.Error{
-	(*queryParser).order, (*queryParser).logic, (*queryParser).columns, (*queryParser).selection,
-	(*queryParser).filters, (*queryParser).onConflict,
 }
 
 // parseQuery parses a query string into query and returns the windows of its limits and offsets.
 func parseQuery(raw string, safeCall bool, query *Query) (windows, *apierr.Error) {
 	if raw == "" {
-		query.Select = selectAll()
+		query.Select = selectAll
 		return windows{}, nil
 	}
-	q := &queryParser{safeCall: safeCall, query: query}
-	q.at.names = q.nameBuffer[:0]
+	var buffer [usualPairs]pair // on the stack
+	q := queryParser{safeCall: safeCall, query: query}
 	var err *apierr.Error
-	if q.pairs, err = splitPairs(q.pairBuffer[:0], raw); err != nil {
+	if q.pairs, err = splitPairs(buffer[:0], raw); err != nil {
 		return windows{}, err
 	}
-	query.Canonical = canonical(q.pairs)
+	query.Canonical = canonical(q.pairs, raw)
 	for i := range q.pairs {
 		q.pairs[i].kind = kindOf(q.pairs[i].key)
 	}
-	for _, stage := range queryStages {
-		if err := stage(q); err != nil {
-			return windows{}, err
-		}
+	if err = q.stages(); err != nil {
+		return windows{}, err
 	}
 	return q.windows()
+}
+
+// stages reads the kinds of parameters in PostgREST's order of evaluation: of several errors the first in this order is
+// given, whatever the order of the parameters.
+func (q *queryParser) stages() *apierr.Error {
+	if err := q.order(); err != nil {
+		return err
+	}
+	if err := q.logic(); err != nil {
+		return err
+	}
+	if err := q.columns(); err != nil {
+		return err
+	}
+	if err := q.selection(); err != nil {
+		return err
+	}
+	if err := q.filters(); err != nil {
+		return err
+	}
+	return q.onConflict()
 }
 
 // lookup returns the value of the first parameter of that kind; it is absent when that one has no value.
@@ -96,61 +104,80 @@ func (q *queryParser) lookup(kind parameterKind) (string, bool) {
 	return "", false
 }
 
-// each calls f for the parameters of that kind that have a value.
-func (q *queryParser) each(kind parameterKind, f func(*pair) *apierr.Error) *apierr.Error {
+// is reports whether the parameter is of that kind and has a value; without one it says nothing.
+func (p *pair) is(kind parameterKind) bool { return p.kind == kind && p.hasValue }
+
+// count is how many parameters of that kind have a value.
+func (q *queryParser) count(kind parameterKind) int {
+	n := 0
 	for i := range q.pairs {
-		p := &q.pairs[i]
-		if !p.hasValue || p.kind != kind {
+		if q.pairs[i].is(kind) {
+			n++
+		}
+	}
+	return n
+}
+
+// locate reads the name of a parameter.
+func locate(key string) (treePath, *apierr.Error) {
+	var at treePath
+	p := parser{in: key}
+	if p.treePath(&at).failed() {
+		return at, syntaxError("failed to parse tree path", key, key, (*parser).treePath)
+	}
+	return at, nil
+}
+
+func (q *queryParser) order() *apierr.Error {
+	for i := range q.pairs {
+		param := &q.pairs[i]
+		if !param.is(parameterOrder) {
 			continue
 		}
-		if err := f(p); err != nil {
+		at, err := locate(param.key)
+		if err != nil {
 			return err
 		}
+		order := PathOrder{Path: at.relations}
+		p := parser{in: param.value}
+		if p.orderTerms(&order.Terms).failed() {
+			return syntaxError("failed to parse order", param.value, param.value, (*parser).orderTerms)
+		}
+		q.query.Order = append(q.query.Order, order)
 	}
 	return nil
 }
 
-// locate reads the name of a parameter into at.
-func (q *queryParser) locate(key string) *apierr.Error {
-	return parse(&q.parser, "failed to parse tree path", key, key, &q.at, (*parser).treePath)
-}
-
-func (q *queryParser) order() *apierr.Error {
-	return q.each(parameterOrder, func(param *pair) *apierr.Error {
-		if err := q.locate(param.key); err != nil {
-			return err
-		}
-		last := len(q.query.Order)
-		q.query.Order = append(q.query.Order, PathOrder{Path: q.at.embedPath()})
-		terms := &q.query.Order[last].Terms
-		return parse(&q.parser, "failed to parse order", param.value, param.value, terms, (*parser).orderTerms)
-	})
-}
-
 func (q *queryParser) logic() *apierr.Error {
-	return q.each(parameterLogic, func(param *pair) *apierr.Error {
-		path, op, err := q.logicPath(param.key)
+	for i := range q.pairs {
+		param := &q.pairs[i]
+		if !param.is(parameterLogic) {
+			continue
+		}
+		path, op, err := logicPath(param.key)
 		if err != nil {
 			return err
 		}
-		last := len(q.query.Logic)
-		q.query.Logic = append(q.query.Logic, PathLogic{Path: path})
-		tree := &q.query.Logic[last].Tree
-		return parse(&q.parser, "failed to parse logic tree", param.value, op+param.value, tree, (*parser).logicTree)
-	})
+		logic := PathLogic{Path: path}
+		text := op + param.value
+		p := parser{in: text}
+		if p.logicTree(&logic.Tree).failed() {
+			return syntaxError("failed to parse logic tree", param.value, text, (*parser).logicTree)
+		}
+		q.query.Logic = append(q.query.Logic, logic)
+	}
+	return nil
 }
 
 // logicPath splits a name such as clients.not.or into the path and the operator with its negation.
-func (q *queryParser) logicPath(key string) (path []string, op string, err *apierr.Error) {
-	q.at.names = q.at.names[:0]
-	if err := parse(&q.parser, "failed to parse logic path", key, key, &q.at.names, (*parser).pathNames); err != nil {
-		return nil, "", err
+func logicPath(key string) (path []string, op string, err *apierr.Error) {
+	var at treePath
+	p := parser{in: key}
+	if p.treeNames(&at).failed() {
+		return nil, "", syntaxError("failed to parse logic path", key, key, (*parser).treeNames)
 	}
-	names := q.at.names
-	last := len(names) - 1
-	op = names[last]
-	negated := op == "not"
-	for _, name := range names[:last] {
+	negated := at.name == "not"
+	for _, name := range at.relations {
 		if name == "not" {
 			negated = true
 			continue
@@ -158,9 +185,9 @@ func (q *queryParser) logicPath(key string) (path []string, op string, err *apie
 		path = append(path, name)
 	}
 	if negated {
-		op = "not." + op
+		return path, "not." + at.name, nil
 	}
-	return path, op, nil
+	return path, at.name, nil
 }
 
 func (q *queryParser) columns() *apierr.Error {
@@ -169,9 +196,12 @@ func (q *queryParser) columns() *apierr.Error {
 		return nil
 	}
 	q.query.HasColumns = true
-	err := parse(&q.parser, "failed to parse columns parameter", text, text, &q.query.Columns, (*parser).columnNames)
+	p := parser{in: text}
+	if p.columnNames(&q.query.Columns).failed() {
+		return syntaxError("failed to parse columns parameter", text, text, (*parser).columnNames)
+	}
 	q.query.Columns = uniqueSorted(q.query.Columns)
-	return err
+	return nil
 }
 
 func (q *queryParser) onConflict() *apierr.Error {
@@ -180,45 +210,68 @@ func (q *queryParser) onConflict() *apierr.Error {
 		return nil
 	}
 	q.query.HasOnConflict = true
-	return parse(&q.parser, "failed to parse on_conflict parameter", text, text, &q.query.OnConflict, (*parser).columnNames)
+	p := parser{in: text}
+	if p.columnNames(&q.query.OnConflict).failed() {
+		return syntaxError("failed to parse on_conflict parameter", text, text, (*parser).columnNames)
+	}
+	return nil
 }
 
-func (p *parser) pathNames(out *[]string) result   { return p.names(out, '.') }
-func (p *parser) columnNames(out *[]string) result { return p.names(out, ',') }
-
-// selectAll is what a request without a select parameter selects.
-func selectAll() []SelectItem { return []SelectItem{{Field: Field{Name: "*"}}} }
+// selectAll is what a request without a select parameter selects. Requests share it.
+var selectAll = []SelectItem{{Field: Field{Name: "*"}}}
 
 func (q *queryParser) selection() *apierr.Error {
 	text, ok := q.lookup(parameterSelect)
 	if !ok {
-		q.query.Select = selectAll()
+		q.query.Select = selectAll
 		return nil
 	}
-	return parse(&q.parser, "failed to parse select parameter", text, text, &q.query.Select, (*parser).selectForest)
+	p := parser{in: text}
+	if p.selectForest(&q.query.Select).failed() {
+		return syntaxError("failed to parse select parameter", text, text, (*parser).selectForest)
+	}
+	return nil
 }
 
 func (q *queryParser) filters() *apierr.Error {
-	return q.each(parameterFilter, func(param *pair) *apierr.Error {
-		if err := q.locate(param.key); err != nil {
+	left := q.count(parameterFilter)
+	for i := range q.pairs {
+		param := &q.pairs[i]
+		if !param.is(parameterFilter) {
+			continue
+		}
+		at, err := locate(param.key)
+		if err != nil {
 			return err
 		}
-		grammar := (*parser).filterExpr
-		if q.safeCall {
-			grammar = (*parser).filterExprOrArgument
-		}
-		last := len(q.query.Filters)
-		q.query.Filters = append(q.query.Filters, PathFilter{Path: q.at.embedPath(), Filter: Filter{Field: q.at.field()}})
-		expr := &q.query.Filters[last].Filter.Expr
-		if err := parse(&q.parser, "failed to parse filter", param.value, param.value, expr, grammar); err != nil {
+		var expr OpExpr
+		if err := q.filterValue(param.value, &expr); err != nil {
 			return err
 		}
-		if expr.Operator == "" {
-			q.query.Params = append(q.query.Params, RPCParam{q.query.Filters[last].Filter.Field.Name, expr.Value})
-			q.query.Filters = q.query.Filters[:last]
+		if field := at.field(); expr.Operator == "" {
+			q.query.Params = append(slices.Grow(q.query.Params, left), RPCParam{field.Name, expr.Value})
+		} else {
+			filter := PathFilter{Path: at.relations, Filter: Filter{field, expr}}
+			q.query.Filters = append(slices.Grow(q.query.Filters, left), filter)
+		}
+		left--
+	}
+	return nil
+}
+
+// filterValue reads the value of a filter or, in a call, of an argument.
+func (q *queryParser) filterValue(text string, out *OpExpr) *apierr.Error {
+	p := parser{in: text}
+	if q.safeCall {
+		if p.filterExprOrArgument(out).failed() {
+			return syntaxError("failed to parse filter", text, text, (*parser).filterExprOrArgument)
 		}
 		return nil
-	})
+	}
+	if p.filterExpr(out).failed() {
+		return syntaxError("failed to parse filter", text, text, (*parser).filterExpr)
+	}
+	return nil
 }
 
 // filterExpr is the grammar of a filter's value.

@@ -21,12 +21,8 @@ const usualPairs = 8
 // stands for itself. Duplicates and empty pairs are kept, but for an empty one at the end. It appends to pairs.
 func splitPairs(pairs []pair, raw string) ([]pair, *apierr.Error) {
 	for raw != "" {
-		text := raw
-		if i := strings.IndexAny(raw, "&;"); i >= 0 {
-			text, raw = raw[:i], raw[i+1:]
-		} else {
-			raw = ""
-		}
+		var text string
+		text, raw = cutPair(raw)
 		key, value, hasValue := strings.Cut(text, "=")
 		decoded := pair{key: decodePercent(key, true), value: decodePercent(value, true), hasValue: hasValue}
 		if err := checkText(decoded.key); err != nil {
@@ -38,6 +34,16 @@ func splitPairs(pairs []pair, raw string) ([]pair, *apierr.Error) {
 		pairs = append(pairs, decoded)
 	}
 	return pairs, nil
+}
+
+// cutPair cuts a text at its first separator.
+func cutPair(raw string) (text, rest string) {
+	for i := range len(raw) {
+		if raw[i] == '&' || raw[i] == ';' {
+			return raw[:i], raw[i+1:]
+		}
+	}
+	return raw, ""
 }
 
 // decodePercent decodes percent escapes, and + to a space if plusIsSpace.
@@ -77,19 +83,17 @@ func hexValue(c byte) byte {
 }
 
 // canonical renders the parameters sorted by name, in PostgREST's encoding: the values of one name are joined by commas,
-// and bytes beyond ASCII are taken for Latin-1 characters, so UTF-8 ends up encoded twice.
-func canonical(pairs []pair) string {
+// and bytes beyond ASCII are taken for Latin-1 characters, so UTF-8 ends up encoded twice. Many a query string is like that
+// already: raw is what the parameters were read from.
+func canonical(pairs []pair, raw string) string {
 	if len(pairs) == 0 {
 		return ""
 	}
-	var buffer [usualPairs]pair
-	sorted := append(buffer[:0], pairs...)
+	var pairBuffer [usualPairs]pair
+	sorted := append(pairBuffer[:0], pairs...)
 	slices.SortStableFunc(sorted, func(a, b pair) int { return strings.Compare(a.key, b.key) })
-	size := 0
-	for _, p := range sorted {
-		size += len(p.key) + len(p.value) + len(p.value)/2 + 2
-	}
-	b := make([]byte, 0, size)
+	var buffer [512]byte // on the stack
+	b := buffer[:0]
 	for i, p := range sorted {
 		switch {
 		case i > 0 && sorted[i-1].key == p.key:
@@ -101,6 +105,9 @@ func canonical(pairs []pair) string {
 			b = append(appendEncoded(b, p.key), '=')
 		}
 		b = appendEncoded(b, p.value)
+	}
+	if string(b) == raw {
+		return raw
 	}
 	return string(b)
 }

@@ -63,13 +63,17 @@ type windows struct {
 	embedded []PathRange
 }
 
-// levelWindow collects the limit and the offset of one level, under the name of its limit parameter.
+// levelWindow collects the texts of the limit and the offset of one level, under the name of its limit parameter.
 type levelWindow struct {
-	key           string
-	limit, offset *pair
+	key                 string
+	limit, offset       string
+	hasLimit, hasOffset bool
 }
 
-// levelWindows are the levels in the order in which they are first named.
+func (w *levelWindow) setLimit(text string)  { w.limit, w.hasLimit = text, true }
+func (w *levelWindow) setOffset(text string) { w.offset, w.hasOffset = text, true }
+
+// levelWindows are the embedded levels in the order in which they are first named.
 type levelWindows struct {
 	levels []levelWindow
 	places map[string]int // made when there are many levels
@@ -108,43 +112,44 @@ func (l *levelWindows) find(key string) (place int, ok bool) {
 
 // windows collects limits and offsets; of several of one name the last counts.
 func (q *queryParser) windows() (windows, *apierr.Error) {
+	var top levelWindow
 	var named levelWindows
 	for i := range q.pairs {
-		p := &q.pairs[i]
-		switch {
-		case !p.hasValue:
-		case p.kind == parameterLimit:
-			named.at(p.key).limit = p
-		case p.kind == parameterOffset:
-			named.at(strings.TrimSuffix(p.key, "offset") + "limit").offset = p
+		switch p := &q.pairs[i]; {
+		case p.is(parameterLimit) && p.key == "limit":
+			top.setLimit(p.value)
+		case p.is(parameterOffset) && p.key == "offset":
+			top.setOffset(p.value)
+		case p.is(parameterLimit):
+			named.at(p.key).setLimit(p.value)
+		case p.is(parameterOffset):
+			named.at(strings.TrimSuffix(p.key, "offset") + "limit").setOffset(p.value)
 		}
 	}
-	var all windows
-	for _, w := range named.levels {
-		if w.key == "limit" {
-			all.top = w.span()
-			continue
-		}
-		if err := q.locate(w.key); err != nil {
+	all := windows{top: top.span()}
+	for i := range named.levels {
+		w := &named.levels[i]
+		at, err := locate(w.key)
+		if err != nil {
 			return all, err
 		}
-		all.embedded = append(all.embedded, PathRange{q.at.embedPath(), w.span().toRange()})
+		all.embedded = append(all.embedded, PathRange{at.relations, w.span().toRange()})
 	}
 	return all, nil
 }
 
 // span joins a level's limit and offset. Texts that are no numbers restrict nothing, but an offset beside a limit that
 // is no number leaves no rows.
-func (w levelWindow) span() span {
+func (w *levelWindow) span() span {
 	var s span
-	if w.offset != nil {
-		s.lower, _ = parseInteger(w.offset.value)
+	if w.hasOffset {
+		s.lower, _ = parseInteger(w.offset)
 	}
-	if w.limit == nil {
+	if !w.hasLimit {
 		return s
 	}
-	limit, ok := parseInteger(w.limit.value)
-	if ok || w.offset != nil {
+	limit, ok := parseInteger(w.limit)
+	if ok || w.hasOffset {
 		s.bounded, s.upper = true, saturatingAdd(s.lower, limit-1)
 	}
 	return s
