@@ -39,7 +39,7 @@ func newRootCommand() *cobra.Command {
 		newKeysCommand(),
 		newTokenCommand(),
 		newMigrateCommand(),
-		newPostgrestCommand(),
+		newPostgrestCommand(), newBenchCommand(),
 		newVersionCommand(),
 	)
 	return root
