@@ -2,6 +2,7 @@ package postgrest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -215,6 +216,26 @@ func TestV14Start(t *testing.T) {
 		defer l.Close()
 		if ip := l.Addr().(*net.TCPAddr).IP; ip.To4() != nil {
 			t.Errorf("it listens on %s", ip)
+		}
+	})
+	t.Run("a server that ends ends the others", func(t *testing.T) {
+		t.Parallel()
+		s := prepare(t)
+		ctx, fatal := context.WithCancelCause(t.Context())
+		defer fatal(nil)
+		s.server.fatal = fatal
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.server.serve(l, http.NotFoundHandler())
+		<-ctx.Done()
+		if err := context.Cause(ctx); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the reason is %v", err)
 		}
 	})
 	t.Run("a configuration file is read as UTF-8", func(t *testing.T) {
