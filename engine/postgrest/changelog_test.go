@@ -247,6 +247,16 @@ func TestV14Start(t *testing.T) {
 	})
 }
 
+func TestV12Reloads(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.server.ReloadSchema()
+	s.until("the schema was read again", func() bool { return strings.Count(s.log.String(), "Schema cache loaded") == 2 })
+	if n := strings.Count(s.log.String(), "Starting PostgREST"); n != 1 {
+		t.Errorf("it started %d times:\n%s", n, s.log)
+	}
+}
+
 func TestV16Reloads(t *testing.T) {
 	t.Parallel()
 	t.Run("the log level", func(t *testing.T) {
