@@ -63,7 +63,7 @@ insert into harbour.tickets (label, amount) values ('first',1),('second',2);
 create function harbour.haul(crates int, weight int) returns int language sql immutable as $$ select crates * weight $$;
 create function harbour."liftCrate"("crateNo" int) returns int language sql stable as $$ select "crateNo" $$;
 create function harbour.log_line(line text) returns void language sql volatile as $$ insert into harbour.logs (line) values (log_line.line) $$;
-create function harbour.log_quietly(line text) returns void language plpgsql stable as $$ begin insert into harbour.logs (line) values (log_quietly.line); end $$;
+create function harbour.log_quietly(line text) returns void language plpgsql stable as $$ begin perform harbour.log_line(line); end $$;
 create function harbour.log_lines(lines jsonb) returns setof text language sql as
   $$ select value->>'text' from jsonb_array_elements(lines) $$;
 create function harbour.weigh(json) returns int language sql as $$ select ($1->>'crates')::int * ($1->>'kg')::int $$;
@@ -199,6 +199,30 @@ end $$;
 create aggregate harbour.xml_all(harbour."ropes.xml") (initcond = '', stype = harbour."*/*", sfunc = harbour.xml_step, finalfunc = harbour.xml_final);
 create function harbour.anything() returns harbour."*/*" language sql stable as $$ select 'raw'::bytea::harbour."*/*" $$;
 create function harbour.as_jsonb() returns harbour."application/vnd.jsonb" language sql stable as $$ select '{"a":1}'::jsonb::harbour."application/vnd.jsonb" $$;
+
+-- What a transaction knows and may do.
+create sequence harbour.visits;
+create view harbour.visit as select nextval('harbour.visits') number;
+create function harbour.setting(name text) returns text language sql stable as $$ select current_setting(name, true) $$;
+create function harbour.setting_of_post(name text) returns text language sql volatile as $$ select current_setting(name, true) $$;
+create function harbour.setting_of_constant(name text) returns text language sql immutable as $$ select current_setting(name, true) $$;
+create function harbour.header(name text) returns text language sql stable as $$ select current_setting('request.headers', true)::json->>name $$;
+create function harbour.cookie(name text) returns text language sql stable as $$ select current_setting('request.cookies', true)::json->>name $$;
+create function harbour.claim(name text) returns text language sql stable as $$ select current_setting('request.jwt.claims', true)::json->>name $$;
+create function harbour.who() returns text language sql stable as $$ select current_role || ' ' || session_user $$;
+create function harbour.serial() returns text language sql stable set default_transaction_isolation = 'serializable' as $$ select current_setting('transaction_isolation') $$;
+create function harbour.patient() returns text language sql stable set statement_timeout = '4s' as $$ select current_setting('statement_timeout') $$;
+create function harbour.cached() returns int language plpgsql stable as $$ begin
+  perform set_config('response.headers', '[{"Cache-Control": "public"}, {"Cache-Control": "max-age=259200"}, {"Content-Type": "application/x-own"}]', true); return 1; end $$;
+create function harbour.teapot() returns json language plpgsql stable as $$ begin
+  perform set_config('response.status', '418', true); return json_build_object('message', 'short and stout'); end $$;
+create function harbour.check_request() returns void language plpgsql as $$ begin
+  if current_setting('request.headers', true)::json->>'user-agent' like '%Old%' then
+    perform set_config('response.headers', '[{"Cache-Control": "no-store"}]', true); end if;
+  if current_setting('request.jwt.claims', true)::json->>'email' = 'smuggler@example.com' then
+    raise exception 'Not in this harbour' using hint = 'Sail on'; end if; end $$;
+create function harbour.own_root() returns json language sql stable as $$ select '{"swagger":"2.0","info":{"title":"Own"}}'::json $$;
+comment on schema harbour is E'Harbour API\nShips and docks';
 
 grant usage on schema harbour, depot to anon, authenticated;
 grant all on all tables in schema harbour, depot to anon, authenticated;
