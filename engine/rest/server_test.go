@@ -71,7 +71,7 @@ func options(t *testing.T, database *pgtest.DB, change func(*rest.Config)) rest.
 	}
 }
 
-func load(t *testing.T, database *pgtest.DB, cfg *rest.Config) *schema.Snapshot {
+func load(t testing.TB, database *pgtest.DB, cfg *rest.Config) *schema.Snapshot {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), database.URLAs("authenticator"))
 	if err != nil {
