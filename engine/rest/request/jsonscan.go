@@ -28,7 +28,6 @@ func scanJSON(body []byte) (jsonDoc, bool) {
 		return jsonDoc{}, false
 	}
 	s := jsonScanner{in: body}
-	s.raw, s.seen = s.rawBuffer[:0], s.seenBuffer[:0]
 	s.skipSpace()
 	var ok bool
 	switch s.peek() {
@@ -52,15 +51,20 @@ type jsonScanner struct {
 	pos int
 	doc jsonDoc
 
-	raw   [][]byte       // the keys as they are written, in the order of doc.keys
-	seen  []int          // per key, the number of the last row that has it
+	known []knownKey     // in the order of doc.keys
 	index map[string]int // the places of the keys, made when there are many
 	rowNo int
 	nest  []byte // open brackets of the value being skipped
-
-	rawBuffer  [maxLinearKeys][]byte
-	seenBuffer [maxLinearKeys]int
 }
+
+// knownKey is a key of the first row as it is written there, and the number of the last row that has it.
+type knownKey struct {
+	raw  []byte
+	seen int
+}
+
+// usualKeys is how many keys there is room for from the start.
+const usualKeys = 8
 
 // peek returns the next byte, 0 at the end, which begins no JSON token.
 func (s *jsonScanner) peek() byte {
@@ -151,7 +155,7 @@ func (s *jsonScanner) noteKey(key []byte, position int, first bool) int {
 		return 0
 	}
 	i := position
-	if i >= len(s.raw) || !bytes.Equal(s.raw[i], key) {
+	if i >= len(s.known) || !bytes.Equal(s.known[i].raw, key) {
 		name := unquoteJSON(key)
 		if i = s.lookup(name); i < 0 && first {
 			i = s.addKey(name, key)
@@ -161,23 +165,25 @@ func (s *jsonScanner) noteKey(key []byte, position int, first bool) int {
 	case i < 0:
 		s.doc.keysDiffer = true
 		return 0
-	case s.seen[i] == s.rowNo:
+	case s.known[i].seen == s.rowNo:
 		return 0
 	default:
-		s.seen[i] = s.rowNo
+		s.known[i].seen = s.rowNo
 		return 1
 	}
 }
 
 // addKey notes a key of the first row and returns its place.
 func (s *jsonScanner) addKey(name string, key []byte) int {
-	place := len(s.raw)
+	place := len(s.known)
+	if place == 0 {
+		s.known, s.doc.keys = make([]knownKey, 0, usualKeys), make([]string, 0, usualKeys)
+	}
 	if s.index != nil {
 		s.index[name] = place
 	}
 	s.doc.keys = append(s.doc.keys, name)
-	s.raw = append(s.raw, key)
-	s.seen = append(s.seen, 0)
+	s.known = append(s.known, knownKey{raw: key})
 	return place
 }
 
