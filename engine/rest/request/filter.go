@@ -1,5 +1,7 @@
 package request
 
+import "strings"
+
 // operandKind says how far the text goes that an operator takes.
 type operandKind uint8
 
@@ -14,10 +16,8 @@ func (p *parser) operand(kind operandKind, out *string) result {
 	if kind == logicOperand {
 		return p.logicOperand(out)
 	}
-	start := p.pos
-	r := p.skipMany(anyCharacter)
-	*out = p.in[start:]
-	return r
+	*out = p.in[p.pos:]
+	return p.rest()
 }
 
 var (
@@ -42,11 +42,32 @@ func (p *parser) opExpr(out *OpExpr, kind operandKind) result {
 }
 
 func (p *parser) operation(out *OpExpr, kind operandKind) result {
+	if !p.trace && p.comparison(out) {
+		_ = p.operand(kind, &out.Value) // any text is one
+		return consumedOK
+	}
 	c := p.choice()
 	_ = c.or(p.inOperation(out)) || c.or(p.isOperation(out)) || c.or(p.isDistinctOperation(out, kind)) ||
 		c.or(p.textSearchOperation(out, kind)) || c.or(p.simpleOperation(out, kind)) ||
 		c.or(p.quantifiedOperation(out, kind))
 	return c.end()
+}
+
+// comparison takes one of the usual operators with the delimiter after it. The alternatives of operation would come to the
+// same at several times the cost.
+func (p *parser) comparison(out *OpExpr) bool {
+	word, _, ok := strings.Cut(p.in[p.pos:], ".")
+	if !ok {
+		return false
+	}
+	switch op := Operator(word); op {
+	case OpEq, OpNeq, OpGt, OpGte, OpLt, OpLte:
+		out.Operator = op
+		p.pos += len(word) + len(".")
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *parser) inOperation(out *OpExpr) result {

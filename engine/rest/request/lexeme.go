@@ -83,6 +83,17 @@ func (p *parser) skipMany(set *charSet) result {
 	return emptyOK
 }
 
+// rest takes everything up to the end of the input.
+func (p *parser) rest() result {
+	start := p.pos
+	p.pos = len(p.in)
+	p.failAt(p.pos, anyCharacter)
+	if p.pos > start {
+		return consumedOK
+	}
+	return emptyOK
+}
+
 // skipMany1 is skipMany that wants at least one.
 func (p *parser) skipMany1(set *charSet) result {
 	if r := p.skipMany(set); r.consumed() {

@@ -238,13 +238,17 @@ type sequence struct {
 func (p *parser) sequence() sequence { return sequence{p: p, open: p.begin()} }
 
 func (s *sequence) then(r result) bool {
-	s.p.follow(s.open, r)
+	if s.p.trace {
+		s.p.follow(s.open, r)
+	}
 	s.r |= r
 	return r&failedBit == 0
 }
 
 func (s *sequence) end() result {
-	s.p.finish(s.open)
+	if s.p.trace {
+		s.p.finish(s.open)
+	}
 	return s.r
 }
 
@@ -258,13 +262,17 @@ type choice struct {
 func (p *parser) choice() choice { return choice{p: p, open: p.begin()} }
 
 func (c *choice) or(r result) bool {
-	c.p.follow(c.open, r)
+	if c.p.trace {
+		c.p.follow(c.open, r)
+	}
 	c.r = r
 	return r != emptyErr
 }
 
 func (c *choice) end() result {
-	c.p.finish(c.open)
+	if c.p.trace {
+		c.p.finish(c.open)
+	}
 	return c.r
 }
 
@@ -280,21 +288,17 @@ func (p *parser) begin() int {
 // follow joins the error of the last result to those before it: what an empty result could have been is still open, and
 // is settled as soon as something is consumed.
 func (p *parser) follow(open int, r result) {
-	switch {
-	case !p.trace:
-	case r.consumed():
+	if r.consumed() {
 		p.open[open] = p.err
-	default:
+	} else {
 		p.open[open] = p.merge(p.open[open], p.err)
 	}
 }
 
 // finish closes a sequence or choice with the error it has come to.
 func (p *parser) finish(open int) {
-	if p.trace {
-		p.err = p.open[open]
-		p.open = p.open[:open]
-	}
+	p.err = p.open[open]
+	p.open = p.open[:open]
 }
 
 // many repeats step until it fails empty; what its last success could have been continued with is forgotten.
