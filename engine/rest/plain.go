@@ -17,6 +17,9 @@ import (
 // executePlain answers with rows that PostgreSQL sends as they are.
 func (x *exchange) executePlain(ctx context.Context, req *request.Request, p *plan.Plan, q *query.Query) (*render.Response, error) {
 	tx := x.transaction(req, p)
+	if !p.ReadOnly && mayRefuse(req, p) {
+		return x.executeAggregated(ctx, req, p) // the transaction has to wait for the check
+	}
 	if q.Count.SQL != "" {
 		if !seesOneSnapshot(tx) {
 			return x.executeAggregated(ctx, req, p)

@@ -71,7 +71,7 @@ func (x *exchange) release() {
 
 // streams reports whether the body may leave before it is complete: not if its head tells what only the end shows.
 func (b *body) streams() bool {
-	return b.x.cfg.StreamAbove > 0 && b.query.Format != rows.Object && !b.x.timing.on && b.query.CountPlan.SQL == ""
+	return b.x.cfg.StreamAbove > 0 && b.query.Format != rows.Object && b.query.Format != rows.Value && !b.x.timing.on && b.query.CountPlan.SQL == ""
 }
 
 // Begin implements db.Rows.

@@ -14,8 +14,11 @@ import (
 var response = Statement{SQL: "SELECT " + setting("response.headers") + ", " + setting("response.status")}
 
 // plainFormat reports whether PostgreSQL can leave the making of the body to package rows, and what it is to make. It can
-// for reads of relations, unless rows are grouped.
+// for reads of relations, unless rows are grouped, and for functions that return one value.
 func plainFormat(p *plan.Plan) (rows.Format, bool) {
+	if isPlainValue(p) {
+		return rows.Value, true
+	}
 	isRead := p.Mutation == nil && p.Call == nil && p.Table != nil
 	if !isRead || p.Media.Plan != nil || p.Body.StripNulls || aggregates(p.Read) ||
 		len(p.Read.Select)+len(p.Read.Children) == 0 || slices.ContainsFunc(p.Read.Children, spreadsAll) {
@@ -40,10 +43,21 @@ func spreadsAll(n *plan.Node) bool {
 	return slices.ContainsFunc(n.Spread, func(s plan.SpreadField) bool { return s.Name == "*" })
 }
 
+// isPlainValue is true of the call of a function that returns one value, with nothing asked of it that is meant for rows.
+func isPlainValue(p *plan.Plan) bool {
+	n := p.Read
+	return isScalar(p) && p.Media.Plan == nil && p.Body.Kind == plan.BodyArray && !p.Body.StripNulls && !p.Count.Exact &&
+		len(n.Where) == 0 && len(n.Order) == 0 && n.Window == plan.Window{} && len(n.Children) == 0 && !aggregates(n) &&
+		len(n.Select) == 1 && n.Select[0].Field.Name == "*" && n.Select[0].Cast == "" && n.Select[0].Alias == ""
+}
+
 // plainStatement selects the rows of the answer. CSV takes the text of any value; for JSON, values whose JSON is not plain
 // from their text come as JSON.
 func plainStatement(p *plan.Plan, format rows.Format) sq.SelectBuilder {
-	if format == rows.CSV {
+	switch format {
+	case rows.Value:
+		return from(sq.Select("to_json(pgrst_call.pgrst_scalar)"), sql("(").add(call(p.Call)).sql(") pgrst_call"))
+	case rows.CSV:
 		return selectRows(p.Read)
 	}
 	return selectThese(p.Read, plainList(p))

@@ -16,7 +16,7 @@ type shape []byte
 func appendShape(dst []byte, p *plan.Plan) []byte {
 	s := shape(dst)
 	s.node(p.Read)
-	if format, ok := plainFormat(p); s.flag(ok) && format != rows.CSV {
+	if format, ok := plainFormat(p); s.flag(ok) && format != rows.CSV && format != rows.Value {
 		s.plainTypes(p)
 	}
 	s.body(&p.Body)

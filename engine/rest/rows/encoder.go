@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -9,11 +10,12 @@ import (
 // Format is how rows become a body.
 type Format uint8
 
-// The formats: json_agg's array of objects, the object of the first row alone, one object a line (https://github.com/ndjson/ndjson-spec),
-// and PostgREST's CSV.
+// The formats: json_agg's array of objects, the object of the first row alone, its only value, one object a line
+// (https://github.com/ndjson/ndjson-spec), and PostgREST's CSV.
 const (
 	Array Format = iota
 	Object
+	Value
 	Lines
 	CSV
 )
@@ -85,8 +87,10 @@ func (e *Encoder) Row(dst []byte, values [][]byte) []byte {
 		return e.record(dst, values)
 	case e.format == Array && e.rows > 1:
 		dst = append(dst, ", \n "...)
-	case e.format == Object && e.rows > 1:
+	case (e.format == Object || e.format == Value) && e.rows > 1:
 		return dst
+	case e.format == Value:
+		return e.value(dst, values[0])
 	}
 	dst = e.object(dst, values)
 	if e.format == Lines {
@@ -109,6 +113,14 @@ func (e *Encoder) object(dst []byte, values [][]byte) []byte {
 	return append(dst, '}')
 }
 
+// value appends the only column of the row. Where it is a json, its spaces at the ends belong to nothing.
+func (e *Encoder) value(dst, text []byte) []byte {
+	if k := e.columns[0].kind; k != document || text == nil {
+		return appendValue(dst, k, text)
+	}
+	return append(dst, bytes.Trim(text, " \t\r\n")...)
+}
+
 // record appends a line; the first one has the titles before it, which an empty body lacks.
 func (e *Encoder) record(dst []byte, values [][]byte) []byte {
 	if e.rows == 1 {
@@ -129,7 +141,7 @@ func (e *Encoder) End(dst []byte) []byte {
 	switch {
 	case e.format == Array:
 		return append(dst, ']')
-	case e.format == Object && e.rows == 0:
+	case (e.format == Object || e.format == Value) && e.rows == 0:
 		return append(dst, "null"...)
 	case e.format == CSV && e.rows == 0:
 		return append(dst, '\n')
