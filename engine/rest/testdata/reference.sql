@@ -31,6 +31,7 @@ create function harbour.fail(state text, message text default 'failed') returns 
   raise exception using errcode = state, message = fail.message; end $$;
 create function harbour.fail_fully() returns void language plpgsql as $$ begin
   raise exception 'The bridge is up' using detail = 'Wind of 9', hint = 'Wait'; end $$;
+create function harbour.fail_emptily() returns void language plpgsql as $$ begin raise exception 'failed' using detail = ''; end $$;
 create function harbour.fail_json(message text, detail text default null) returns void language plpgsql as $$ begin
   if detail is null then raise sqlstate 'PGRST' using message = fail_json.message; end if;
   raise sqlstate 'PGRST' using message = fail_json.message, detail = fail_json.detail; end $$;
@@ -120,6 +121,8 @@ insert into harbour.voyages values (1,1,'Whale',1851,10),(2,2,'Deep',1870,20),(3
 insert into harbour.manifests values (1,'oil'),(2,'maps');
 insert into harbour.insurances values (1,1,100),(2,3,300);
 insert into harbour.passengers values (1,'Ishmael'),(2,'Aronnax'),(3,'Conseil');
+create table depot.moorings (dock_id int references harbour.docks, passenger_id int references harbour.passengers, primary key (dock_id, passenger_id));
+insert into depot.moorings values (1,2);
 insert into harbour.bookings values (1,1,'A1'),(2,2,'B1'),(2,3,'B2'),(3,1,'C9');
 insert into harbour.guests values (1,1,2,7);
 insert into harbour.catches values ('2026-01-02',1,40),('2026-01-03',2,60);
