@@ -25,11 +25,8 @@ func (b *builder) checkAggregates(n *Node) *apierr.Error {
 
 // hoistAggregates moves the aggregates of to-one spread levels up to the nearest level that is not one, because only
 // there the rows to aggregate come together: in orders?select=status,...customers(score.avg()) the average is over the
-// orders of a status. It never fails.
-func hoistAggregates(n *Node) *apierr.Error {
-	n.hoist()
-	return nil
-}
+// orders of a status.
+func hoistAggregates(n *Node) { n.hoist() }
 
 // hoist returns the aggregates that the level leaves to the one above.
 func (n *Node) hoist() []SpreadField {

@@ -90,7 +90,7 @@ func (b *builder) planCall() *apierr.Error {
 	}
 	b.planArguments(routine, keys)
 	p.Call.Returning = p.Read.neededColumns(nil)
-	if !slices.Equal(p.Call.Returning, []string{star}) && len(p.Call.Returning) > 0 {
+	if !slices.Equal(p.Call.Returning, wholeRow) && len(p.Call.Returning) > 0 {
 		p.Call.Returning = append(p.Call.Returning, comparedNames(p.Read)...)
 		slices.Sort(p.Call.Returning)
 		p.Call.Returning = slices.Compact(p.Call.Returning)

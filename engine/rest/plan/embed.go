@@ -39,16 +39,15 @@ func (n *Node) child(name string) *Node {
 	return nil
 }
 
-// relateNullFilters turns is.null filters on the name of an embedded level into tests whether that level is empty. It
-// never fails.
-func relateNullFilters(n *Node) *apierr.Error {
+// relateNullFilters turns is.null filters on the name of an embedded level into tests whether that level is empty.
+func relateNullFilters(n *Node) {
+	if len(n.Children) == 0 {
+		return
+	}
 	n.relateNulls(n.Where)
 	for _, child := range n.Children {
-		if err := relateNullFilters(child); err != nil {
-			return err
-		}
+		relateNullFilters(child)
 	}
-	return nil
 }
 
 func (n *Node) relateNulls(conditions []Condition) {
@@ -67,19 +66,16 @@ func (n *Node) relateNulls(conditions []Condition) {
 	}
 }
 
-// exposeEmbeds works out what each embedded level gives to the one above. It never fails.
-func exposeEmbeds(n *Node) *apierr.Error {
+// exposeEmbeds works out what each embedded level gives to the one above.
+func exposeEmbeds(n *Node) {
 	for _, child := range n.Children {
-		if err := exposeEmbeds(child); err != nil {
-			return err
-		}
+		exposeEmbeds(child)
 		if child.IsSpread() {
 			child.Spread = child.spreadFields()
 		} else {
 			child.Empty = child.selectsNothing()
 		}
 	}
-	return nil
 }
 
 // spreadFields are the columns of a spread level: its own, and those of the levels embedded in it.

@@ -15,7 +15,8 @@ type level struct {
 	inner    bool
 	spread   bool
 
-	fields   []*request.SelectItem
+	items    []request.SelectItem // those of kind SelectField are the level's own
+	fields   int                  // how many these are
 	logic    []*request.LogicTree
 	filters  []*request.Filter
 	order    []request.OrderTerm
@@ -35,12 +36,20 @@ func (l *level) name() string {
 }
 
 // newLevel makes a level and those below it of select items.
-func newLevel(items []request.SelectItem) *level {
-	l := &level{}
+func newLevel(items []request.SelectItem) level {
+	l := level{items: items}
+	for i := range items {
+		if items[i].Kind == request.SelectField {
+			l.fields++
+		}
+	}
+	if l.fields == len(items) {
+		return l
+	}
+	l.children = make([]*level, 0, len(items)-l.fields)
 	for i := range items {
 		item := &items[i]
 		if item.Kind == request.SelectField {
-			l.fields = append(l.fields, item)
 			continue
 		}
 		child := newLevel(item.Children)
@@ -49,16 +58,15 @@ func newLevel(items []request.SelectItem) *level {
 		if child.spread = item.Kind == request.SelectSpread; !child.spread {
 			child.alias = item.Alias
 		}
-		l.children = append(l.children, child)
+		l.children = append(l.children, &child)
 	}
 	return l
 }
 
-// levels sorts the parts of the query string to their levels. Later parameters come first, so that of several errors, or
-// of several orders of one level, PostgREST's one wins.
-func (b *builder) levels() (*level, *apierr.Error) {
+// distribute sorts the parts of the query string to their levels. Later parameters come first, so that of several errors,
+// or of several orders of one level, PostgREST's one wins.
+func (b *builder) distribute(top *level) *apierr.Error {
 	q := &b.req.Query
-	top := newLevel(q.Select)
 	isWrite := b.plan.Mutation != nil
 	for i := len(q.Filters) - 1; i >= 0; i-- {
 		f := &q.Filters[i]
@@ -67,14 +75,14 @@ func (b *builder) levels() (*level, *apierr.Error) {
 		}
 		l, err := b.at(top, f.Path)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		l.filters = append(l.filters, &f.Filter)
+		l.filters = append(slices.Grow(l.filters, i+1), &f.Filter)
 	}
 	for i := len(q.Order) - 1; i >= 0; i-- {
 		l, err := b.at(top, q.Order[i].Path)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		l.order = q.Order[i].Terms
 	}
@@ -82,7 +90,7 @@ func (b *builder) levels() (*level, *apierr.Error) {
 		for i := len(q.Ranges) - 1; i >= 0; i-- {
 			l, err := b.at(top, q.Ranges[i].Path)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			l.window = q.Ranges[i].Range
 		}
@@ -94,11 +102,11 @@ func (b *builder) levels() (*level, *apierr.Error) {
 		}
 		l, err := b.at(top, q.Logic[i].Path)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		l.logic = append(l.logic, &q.Logic[i].Tree)
 	}
-	return top, nil
+	return nil
 }
 
 // at finds the level of a path. As in PostgREST, a level that is addressed becomes the first one among its neighbours,

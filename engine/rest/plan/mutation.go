@@ -146,7 +146,7 @@ func (b *builder) filtersKey(key []string) bool {
 // rootConditions are the filters that select the rows to write. As in PostgREST, logic trees of embedded levels count
 // as well.
 func (b *builder) rootConditions() []Condition {
-	var conditions []Condition
+	conditions := make([]Condition, 0, len(b.req.Query.Filters)+len(b.req.Query.Logic))
 	for i := range b.req.Query.Filters {
 		if f := &b.req.Query.Filters[i]; len(f.Path) == 0 {
 			conditions = append(conditions, b.resolveFilter(b.plan.Table, &f.Filter))
@@ -187,13 +187,16 @@ func (b *builder) returning() []string {
 	}
 }
 
+// wholeRow are the columns that a source has to have if that may be all. Plans share it.
+var wholeRow = []string{star}
+
 // neededColumns are the columns that a source has to have for a read from it, sorted: what is selected, the columns that
 // embedded levels join on, and the key. A computed relationship takes the whole row.
 func (n *Node) neededColumns(key []string) []string {
-	var names []string
+	names := make([]string, 0, len(n.Select)+len(n.Children)+len(key))
 	for i := range n.Select {
 		if n.Select[i].Field.Name == star {
-			return []string{star}
+			return wholeRow
 		}
 		names = append(names, n.Select[i].Field.Name)
 	}
@@ -202,7 +205,7 @@ func (n *Node) neededColumns(key []string) []string {
 		pairs := r.Columns
 		switch r.Cardinality {
 		case schema.Computed:
-			return []string{star}
+			return wholeRow
 		case schema.ManyToMany:
 			pairs = r.Junction.SourceColumns
 		}

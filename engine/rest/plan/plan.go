@@ -83,7 +83,8 @@ func (p *Plan) Value(param Param) []byte { return p.Values[param-1] }
 
 // Build resolves a request. Its errors are *apierr.Error.
 func Build(opts Options, snap *schema.Snapshot, req *request.Request) (*Plan, error) {
-	b := &builder{opts: opts, snap: snap, req: req, plan: &Plan{Action: req.Action}}
+	made := &planned{Plan: Plan{Action: req.Action}}
+	b := builder{opts: opts, snap: snap, req: req, plan: &made.Plan, planned: made}
 	var err *apierr.Error
 	switch req.Action {
 	case request.ReadRelation:
@@ -106,23 +107,48 @@ func Build(opts Options, snap *schema.Snapshot, req *request.Request) (*Plan, er
 	return b.plan, nil
 }
 
-// builder carries what all steps of planning one request need.
+// planned is a plan in one piece with what most plans have.
+type planned struct {
+	Plan
+	top    Node
+	values [4][]byte
+}
+
+// builder carries what all steps of planning one request need. It stays on the stack.
 type builder struct {
-	opts Options
-	snap *schema.Snapshot
-	req  *request.Request
-	plan *Plan
+	opts    Options
+	snap    *schema.Snapshot
+	req     *request.Request
+	plan    *Plan
+	planned *planned
+	texts   []byte // where the bytes of values are, one after the other
 }
 
 // bind notes a value of the request.
 func (b *builder) bind(value []byte) Param {
+	if b.plan.Values == nil {
+		b.plan.Values = b.planned.values[:0]
+	}
 	b.plan.Values = append(b.plan.Values, value)
 	return Param(len(b.plan.Values))
 }
 
-func (b *builder) bindText(value string) Param { return b.bind([]byte(value)) }
+// textRoom is how many bytes of values there is room for at a time.
+const textRoom = 64
 
-func (b *builder) bindInt(value int64) Param { return b.bind(strconv.AppendInt(nil, value, 10)) }
+func (b *builder) bindText(value string) Param {
+	if b.texts == nil || len(value) > cap(b.texts)-len(b.texts) { // nil would be NULL
+		b.texts = make([]byte, 0, max(len(value), textRoom))
+	}
+	start := len(b.texts)
+	b.texts = append(b.texts, value...)
+	return b.bind(b.texts[start:len(b.texts):len(b.texts)])
+}
+
+func (b *builder) bindInt(value int64) Param {
+	var digits [20]byte
+	return b.bindText(string(strconv.AppendInt(digits[:0], value, 10)))
+}
 
 // findTable looks the target relation up.
 func (b *builder) findTable() *apierr.Error {

@@ -4,12 +4,33 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"nexus/engine/rest/plan"
 	"nexus/engine/rest/request"
 	"nexus/schema"
 )
+
+// TestValues checks that values keep to themselves: an empty one is no null, and long and short ones share no bytes.
+func TestValues(t *testing.T) {
+	t.Parallel()
+	snap := loadSnapshot(t)
+	long := strings.Repeat("x", 100)
+	p := build(t, snap, plan.Options{}, "GET /labels?name=eq.&id=gt.1&name=neq."+long+"&id=lt.22&name=neq.abc&id=neq.")
+	want := []string{"", "1", long, "22", "abc", ""}
+	if len(p.Values) != len(want) {
+		t.Fatalf("values %q", p.Values)
+	}
+	for i, value := range p.Values {
+		if value == nil || string(value) != want[i] || cap(value) != len(value) {
+			t.Errorf("value %d is %q (nil: %v, room for %d), want %q", i, value, value == nil, cap(value), want[i])
+		}
+	}
+	if p = build(t, snap, plan.Options{}, "GET /labels?name=eq."); p.Values[0] == nil {
+		t.Error("the empty text became null")
+	}
+}
 
 // TestTransactions checks which requests may write, and what functions ask of their transaction.
 func TestTransactions(t *testing.T) {

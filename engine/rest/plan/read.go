@@ -11,48 +11,45 @@ import (
 // planRead plans the rows of the answer. relation is what the names of the top level mean; from is where its rows come
 // from: the relation itself, or the source of a write or a call.
 func (b *builder) planRead(relation, from schema.Ident) *apierr.Error {
-	levels, err := b.levels()
-	if err != nil {
+	levels := newLevel(b.req.Query.Select)
+	if err := b.distribute(&levels); err != nil {
 		return err
 	}
 	b.plan.LegacyTargets = levels.legacyTargets()
-	top := &Node{From: from, table: relation}
+	top := &b.planned.top
+	top.From, top.table = from, relation
 	if from != relation {
 		// Relationships of the top level are found by its alias.
 		top.Alias = relation.Name
 	}
-	if err := b.relate(levels, top, relation.Schema); err != nil {
+	if err := b.relate(&levels, top, relation.Schema); err != nil {
 		return err
 	}
-	b.resolve(levels, top, false)
-	for _, step := range []func(*Node) *apierr.Error{
-		relateOrders, relateNullFilters, b.checkAggregates, exposeEmbeds, hoistAggregates, moveSpreadOrders,
-	} {
-		if err := step(top); err != nil {
-			return err
-		}
+	b.resolve(&levels, top, false)
+	if err := relateOrders(top); err != nil {
+		return err
 	}
+	relateNullFilters(top)
+	if err := b.checkAggregates(top); err != nil {
+		return err
+	}
+	exposeEmbeds(top)
+	hoistAggregates(top)
 	b.plan.Read = top
-	return nil
+	return moveSpreadOrders(top)
 }
 
 // resolve finds the fields of a level and of those below it. aggregated is true below a level that is aggregated.
 func (b *builder) resolve(l *level, n *Node, aggregated bool) {
 	table := b.snap.Table(n.table)
-	n.Select = make([]SelectField, len(l.fields))
-	for i, item := range l.fields {
-		n.Select[i] = SelectField{
-			Field: b.resolveOutput(table, item.Field), Cast: item.Cast,
-			Aggregate: item.Aggregate, AggregateCast: item.AggregateCast, Alias: item.Alias,
-		}
-		if item.Alias == "" && item.Aggregate == request.AggNone {
-			n.Select[i].Alias = lastKey(item.Field)
-		}
-	}
+	n.Select = b.resolveSelect(l, table)
 	aggregated = aggregated || n.hasAggregate() || n.Embed == SpreadMany
 	b.expandStars(n, table, aggregated)
 	for i := range n.Select {
 		nameField(&n.Select[i], n.IsSpread())
+	}
+	if conditions := len(l.logic) + len(l.filters); conditions > 0 {
+		n.Where = make([]Condition, 0, conditions)
 	}
 	for _, tree := range slices.Backward(l.logic) {
 		n.Where = append(n.Where, b.resolveLogic(table, tree))
@@ -60,13 +57,36 @@ func (b *builder) resolve(l *level, n *Node, aggregated bool) {
 	for _, filter := range slices.Backward(l.filters) {
 		n.Where = append(n.Where, b.resolveFilter(table, filter))
 	}
+	if len(l.order) > 0 {
+		n.Order = make([]OrderTerm, len(l.order))
+	}
 	for i := range l.order {
-		n.Order = append(n.Order, b.resolveOrder(table, &l.order[i]))
+		n.Order[i] = b.resolveOrder(table, &l.order[i])
 	}
 	n.Window = b.window(l.window)
 	for i, child := range l.children {
 		b.resolve(child, n.Children[i], aggregated)
 	}
+}
+
+// resolveSelect finds the fields that a level selects.
+func (b *builder) resolveSelect(l *level, table *schema.Table) []SelectField {
+	selected := make([]SelectField, 0, l.fields)
+	for i := range l.items {
+		item := &l.items[i]
+		if item.Kind != request.SelectField {
+			continue
+		}
+		field := SelectField{
+			Field: b.resolveOutput(table, item.Field), Cast: item.Cast,
+			Aggregate: item.Aggregate, AggregateCast: item.AggregateCast, Alias: item.Alias,
+		}
+		if item.Alias == "" && item.Aggregate == request.AggNone {
+			field.Alias = lastKey(item.Field)
+		}
+		selected = append(selected, field)
+	}
+	return selected
 }
 
 // expandStars replaces * by the columns where PostgreSQL's own * would not do: where columns have to be named for a
