@@ -61,6 +61,10 @@ func TestReferenceErrorsRaiseJSON(t *testing.T) {
 			target: raise(message, `{"status":401,"headers":{"WWW-Authenticate":"Basic"}}`), status: 401, code: "A1", message: "b",
 			wantHeader: map[string]string{"Www-Authenticate": "Basic"},
 		},
+		"a header that every error has": {
+			target: raise(message, `{"status":402,"headers":{"Content-Type":"application/problem+json"}}`), status: 402, code: "A1", message: "b",
+			wantHeader: map[string]string{"Content-Type": "application/problem+json"},
+		},
 		"a status that HTTP cannot carry": {
 			target: raise(message, `{"status":20000,"headers":{}}`), status: 500, code: "A1", message: "b",
 		},

@@ -215,9 +215,9 @@ func TestReferenceErrorsNames(t *testing.T) {
 			hint:    "Perhaps you meant to call the function harbour.moor(dock, ship)",
 		},
 		"PGRST202 of a JSON body": {
-			method: post, target: "/rpc/nothing_of_the_kind", body: `{"x":1}`, status: 404, code: "PGRST202",
-			message: "Could not find the function harbour.nothing_of_the_kind(x) in the schema cache",
-			details: `"Searched for the function harbour.nothing_of_the_kind with parameter x or with a single unnamed json/jsonb parameter, ` +
+			method: post, target: "/rpc/zzzzzzzz", body: `{"x":1}`, status: 404, code: "PGRST202",
+			message: "Could not find the function harbour.zzzzzzzz(x) in the schema cache",
+			details: `"Searched for the function harbour.zzzzzzzz with parameter x or with a single unnamed json/jsonb parameter, ` +
 				`but no matches were found in the schema cache."`,
 		},
 		"PGRST202 of a text": {
