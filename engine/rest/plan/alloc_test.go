@@ -10,7 +10,7 @@ import (
 
 // TestBuildAllocationBudget holds down what it costs to plan a request.
 func TestBuildAllocationBudget(t *testing.T) {
-	budgets := map[string]float64{"row": 5, "page": 6, "embed": 14, "logic": 10, "call": 8, "insert": 4, "update": 7}
+	budgets := map[string]float64{"row": 5, "page": 6, "embed": 14, "logic": 9, "call": 7, "insert": 4, "update": 7}
 	snap := loadSnapshot(t)
 	for _, shape := range shapes {
 		req := parse(t, shape.request)

@@ -126,6 +126,9 @@ func (b *builder) planArguments(r *schema.Routine, keys []string) {
 		call.Arguments = []Argument{b.onlyArgument(&r.Params[0], isBody, given)}
 		return
 	}
+	if len(keys) > 0 {
+		call.Arguments = make([]Argument, 0, len(r.Params))
+	}
 	for i := range r.Params {
 		if p := &r.Params[i]; slices.Contains(keys, p.Name) {
 			call.Arguments = append(call.Arguments, Argument{Name: p.Name, Type: p.TypeMaxLength, Variadic: p.Variadic})
@@ -145,17 +148,22 @@ func (b *builder) planArguments(r *schema.Routine, keys []string) {
 
 // bindArgument binds the values given for an argument: the last one, or all of a variadic one.
 func (b *builder) bindArgument(a *Argument, given []request.RPCParam) {
-	var values []string
-	for _, param := range given {
-		if param.Name == a.Name {
-			values = append(values, param.Value)
-		}
-	}
 	if a.Variadic {
+		var values []string
+		for _, param := range given {
+			if param.Name == a.Name {
+				values = append(values, param.Value)
+			}
+		}
 		a.Value = b.bindText(arrayLiteral(values))
 		return
 	}
-	a.Value = b.bindText(values[len(values)-1])
+	for _, param := range slices.Backward(given) {
+		if param.Name == a.Name {
+			a.Value = b.bindText(param.Value)
+			return
+		}
+	}
 }
 
 // onlyArgument is the body for a function with a single unnamed parameter.

@@ -73,7 +73,12 @@ func listLiteral(list []string) string {
 
 // arrayLiteral renders texts as a PostgreSQL array literal with every element quoted.
 func arrayLiteral(list []string) string {
+	size := len(`{}`)
+	for _, element := range list {
+		size += len(element) + len(`"",`)
+	}
 	var sb strings.Builder
+	sb.Grow(size)
 	sb.WriteByte('{')
 	for i, element := range list {
 		if i > 0 {
