@@ -11,10 +11,10 @@ import (
 func TestQueryAllocationBudget(t *testing.T) {
 	snap := loadSnapshot(t)
 	for text, budget := range map[string]float64{
-		"GET /customers?select=id,first_name&id=eq.1":                                    3,
-		"GET /customers?select=id,first_name&id=gt.1&order=id&limit=25":                  3,
-		"GET /customers?select=id,orders(id,status)&id=gt.1&order=id&limit=25":           3,
-		"GET /rpc/add?a=1&b=2":                                                           3,
+		"GET /customers?select=id,first_name&id=eq.1":                          3,
+		"GET /customers?select=id,first_name&id=gt.1&order=id&limit=25":        3,
+		"GET /customers?select=id,orders(id,status)&id=gt.1&order=id&limit=25": 3,
+		"GET /rpc/add?a=1&b=2": 3,
 		"PATCH /labels?id=eq.1\nPrefer: return=representation\n\n{\"name\":\"a label\"}": 3,
 	} {
 		p, err := plan.Build(allOptions, snap, parseRequest(t, text))
