@@ -40,7 +40,6 @@ create function harbour.two_rows() returns text language sql stable as $$ select
 create function harbour.toll(tons int) returns int language sql stable as $$ select tons * 2 $$;
 create function harbour.toll(tons text) returns int language sql stable as $$ select 1 $$;
 create function harbour.moor(ship int, dock int) returns int language sql stable as $$ select ship + dock $$;
-create function harbour.wait_for(key bigint) returns void language sql as $$ select pg_advisory_xact_lock(key) $$;
 
 -- Columns of many types, and names that a URL has to encode.
 create type harbour.position as (lat numeric(8,6), long numeric(9,6));
