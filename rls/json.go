@@ -19,6 +19,14 @@ func encodeJSON(v any) (string, error) {
 
 const hexDigits = "0123456789abcdef"
 
+// plainJSON tells which bytes stand for themselves in a JSON string: what is ASCII and printable, but for two.
+var plainJSON = func() (plain [256]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
 // appendJSONString quotes a text for JSON. Bytes that are not UTF-8 become U+FFFD and control characters are escaped, so the
 // result is a text that PostgreSQL takes whatever the input is.
 func appendJSONString(out []byte, s string) []byte {
@@ -26,7 +34,7 @@ func appendJSONString(out []byte, s string) []byte {
 	plain := 0 // where the text begins that has not been copied yet
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= 0x20 && c < 0x7f && c != '"' && c != '\\' {
+		if plainJSON[c] {
 			i++
 			continue
 		}
