@@ -34,17 +34,17 @@ type backend struct {
 	forget func()
 	// reloadError tells why the newest schema could not be read, or nil.
 	reloadError func() error
-	// closers undo the start, last first.
-	closers []func() error
+	// closers undo the start, last first; they should be done when their context ends.
+	closers []func(context.Context) error
 }
 
-func (b *backend) onClose(f func() error) { b.closers = append(b.closers, f) }
+func (b *backend) onClose(f func(context.Context) error) { b.closers = append(b.closers, f) }
 
 // close ends everything that was started, in the opposite order.
-func (b *backend) close() error {
+func (b *backend) close(ctx context.Context) error {
 	var errs []error
 	for i := len(b.closers) - 1; i >= 0; i-- {
-		errs = append(errs, b.closers[i]())
+		errs = append(errs, b.closers[i](ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -93,7 +93,7 @@ func (s *Server) openRest(ctx context.Context, b *backend, to logins, secret str
 	if err != nil {
 		return err
 	}
-	b.onClose(func() error { verifier.Close(); return nil })
+	b.onClose(func(context.Context) error { verifier.Close(); return nil })
 	if err := s.configureRest(ctx, b, to.sessions); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (s *Server) openCache(ctx context.Context, b *backend, sessionURL string) (
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- cache.Run(running) }()
-	b.onClose(func() error {
+	b.onClose(func(context.Context) error {
 		stop()
 		return <-done
 	})
@@ -203,6 +203,6 @@ func (s *Server) publishURL(b *backend) error {
 	if err := replaceFile(path, []byte(b.info.URL+"\n")); err != nil {
 		return fmt.Errorf("note the server's URL: %w", err)
 	}
-	b.onClose(func() error { return os.Remove(path) })
+	b.onClose(func(context.Context) error { return os.Remove(path) })
 	return nil
 }

@@ -24,7 +24,7 @@ func (s *Server) openDatabase(ctx context.Context, b *backend) (ownerURL string,
 	if err != nil {
 		return "", err
 	}
-	b.onClose(func() error { return stopEmbedded(embedded) })
+	b.onClose(embedded.Stop)
 	return embedded.SocketURL(), nil // cheaper than TCP, for both sides
 }
 
@@ -35,15 +35,6 @@ func startEmbedded(ctx context.Context, cfg *Config, log *slog.Logger) (*cluster
 			cfg.DataDir, err)
 	}
 	return embedded, err
-}
-
-// stopTimeout is how long PostgreSQL may take to write everything down before it is made to stop.
-const stopTimeout = 1200 * time.Millisecond
-
-func stopEmbedded(embedded *cluster.Cluster) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	return embedded.Stop(ctx)
 }
 
 // logins are connection strings that log in as authenticator.

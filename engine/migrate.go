@@ -56,7 +56,11 @@ func Migrate(ctx context.Context, cfg Config, what Migration, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, stopEmbedded(embedded)) }()
+	defer func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		err = errors.Join(err, embedded.Stop(stop))
+	}()
 	return migrate(ctx, embedded.URL(), what, log)
 }
 

@@ -17,7 +17,7 @@ func (s *Server) openPool(ctx context.Context, b *backend, requestURL string) (*
 		ApplicationName: "nexus", Logger: s.log,
 	})
 	if err == nil {
-		b.onClose(func() error { return closePool(pool) })
+		b.onClose(func(context.Context) error { return closePool(pool) })
 	}
 	return pool, err
 }
@@ -44,7 +44,7 @@ func (s *Server) openReplicas(ctx context.Context, b *backend, requestURL string
 		}
 	}
 	replicas := db.NewReplicas(b.pool, pools, s.log)
-	b.onClose(func() error { replicas.Close(); return nil })
+	b.onClose(func(context.Context) error { replicas.Close(); return nil })
 	b.forget = replicas.Forget
 	return replicas, nil
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"nexus/engine/apierr"
 )
 
 // Times of the HTTP server that nobody needs to set.
@@ -20,9 +22,20 @@ const (
 	idleTimeout       = 2 * time.Minute
 	// writeGrace is how long a client may take to receive an answer, beyond the time the request may take.
 	writeGrace = 30 * time.Second
-	// drainTimeout is what requests get to end in after a signal; what stops after them has the rest of five seconds.
-	drainTimeout = 2 * time.Second
+	// stopTimeout is how long all may take to stop after a signal, before what remains is made to. Orchestrators kill after
+	// ten seconds and people after five.
+	stopTimeout = 4500 * time.Millisecond
+	// drainTimeout is what requests get of it to end in. PostgreSQL has the rest, which is more the sooner they do.
+	drainTimeout = 3200 * time.Millisecond
+	// breakTimeout is how long requests that are broken off may take to say so.
+	breakTimeout = 300 * time.Millisecond
 )
+
+// errStopping answers requests that did not end in time.
+var errStopping = &apierr.Error{
+	Status: http.StatusServiceUnavailable, Code: "NEXUS503", Message: "The server is stopping",
+	Details: "The request took longer than the server could wait.",
+}
 
 // Server is one instance of Nexus. Make it with New and call Run once.
 type Server struct {
@@ -78,8 +91,8 @@ func (s *Server) Run(ctx context.Context, ready func(Info)) error {
 		return err
 	}
 	// Requests outlive ctx, so that they can end.
-	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancelRequests()
+	requests, breakOff := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer breakOff(nil)
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	web := s.web(requests)
@@ -102,12 +115,14 @@ func (s *Server) Run(ctx context.Context, ready func(Info)) error {
 		err = context.Cause(ctx)
 	}
 	s.stopping.Store(true)
-	s.drain(web, cancelRequests)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	s.drain(stop, web, breakOff)
 	<-served
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, b.close())
+	return errors.Join(err, b.close(stop))
 }
 
 // listen binds the address before anything slow happens.
@@ -138,14 +153,22 @@ func (s *Server) web(requests context.Context) *http.Server {
 }
 
 // drain lets requests end, and ends those that do not.
-func (s *Server) drain(web *http.Server, cancelRequests context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
-		s.log.Warn("some requests did not end in time and were broken off")
-		cancelRequests()
+func (s *Server) drain(ctx context.Context, web *http.Server, breakOff context.CancelCauseFunc) {
+	if shutdown(ctx, web, drainTimeout) == nil {
+		return
+	}
+	s.log.Warn("some requests did not end in time and were broken off")
+	breakOff(errStopping)
+	if shutdown(ctx, web, breakTimeout) != nil {
 		_ = web.Close()
 	}
+}
+
+// shutdown waits for requests to end, but no longer than patience.
+func shutdown(ctx context.Context, web *http.Server, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return web.Shutdown(ctx)
 }
 
 // baseURL is where clients reach a server that listens on addr.

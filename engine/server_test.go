@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 )
 
@@ -44,6 +45,42 @@ func TestRunLeavesNothingRunning(t *testing.T) {
 		_ = conn.Close()
 		t.Error("it still listens")
 	}
+}
+
+// A request that takes too long to wait for is told so; everything stops all the same.
+func TestStopBreaksRequestsOff(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(cfg *Config) {
+		psql(t, cfg.DatabaseURL, `create function public.slow() returns void language plpgsql as $$
+			begin perform pg_advisory_lock_shared(43); perform pg_sleep(60); end $$`)
+	})
+	answered := make(chan response, 1)
+	go func() { answered <- r.call(http.MethodPost, "/rest/v1/rpc/slow", nil, nil) }()
+	conn, err := pgx.Connect(t.Context(), r.cfg.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeConn(t.Context(), conn)
+	running := func() (is bool) {
+		err := conn.QueryRow(t.Context(), `select exists (
+			select from pg_locks where locktype = 'advisory' and objid = 43 and database = (
+				select oid from pg_database where datname = current_database()))`).Scan(&is)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	r.until("the request runs", running)
+	began := time.Now()
+	r.stop()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	got := <-answered
+	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || !strings.Contains(got.body, "NEXUS503") {
+		t.Errorf("%d %v %s, want 503 with Retry-After", got.status, got.header, got.body)
+	}
+	r.until("the function no longer runs in the database", func() bool { return !running() })
 }
 
 func TestReadiness(t *testing.T) {

@@ -98,6 +98,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{h: h, cfg: cfg, http: r, writer: w, timing: serverTiming{on: cfg.ServerTimingEnabled}}
 	defer x.release()
 	response, err := x.answer()
+	if cause := context.Cause(r.Context()); cause != nil && errors.Is(err, context.Canceled) {
+		err = cause // whoever ended the request, if not its client, says why
+	}
 	switch {
 	case x.body != nil && x.body.begun:
 		x.endStream(err)
