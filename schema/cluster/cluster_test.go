@@ -185,6 +185,24 @@ func waitFor(t *testing.T, condition func() bool) {
 }
 
 // TestUnreachableParent starts below a directory that nobody but its owner can enter, as /root is.
+// Letters of all languages have upper and lower case, which ilike and full text search depend on, and text is ordered as its
+// bytes are, wherever the server runs.
+func TestText(t *testing.T) {
+	t.Parallel()
+	c := start(t, t.TempDir())
+	for _, tt := range []struct{ sql, want string }{
+		{`select upper('straße, é, ж')`, "STRAßE, É, Ж"},
+		{`select ('ÉCOLE' ilike 'éc%')::text`, "true"},
+		{`select ('É' ~ '[[:alpha:]]')::text`, "true"},
+		{`select string_agg(s, ' ' order by s) from unnest(array['é', 'a', 'B', 'z']) s`, "B a z é"},
+		{`show default_text_search_config`, "pg_catalog.english"},
+	} {
+		if got := query(t, c.URL(), tt.sql); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.sql, got, tt.want)
+		}
+	}
+}
+
 func TestUnreachableParent(t *testing.T) {
 	t.Parallel()
 	parent := filepath.Join(t.TempDir(), "closed")

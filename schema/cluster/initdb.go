@@ -52,8 +52,24 @@ func (c *Cluster) initialize(ctx context.Context) error {
 	return syncDir(c.cfg.Dir)
 }
 
+// charTypes are the locales that know the letters of all languages, by the names that systems have for them. The last one
+// knows those of ASCII and is everywhere. Text is ordered by its bytes regardless: that is fast, and an index stays valid
+// when the system's locales change.
+var charTypes = []string{"C.UTF-8", "UTF-8", "C"}
+
 // initdb makes a cluster in an empty directory.
-func (c *Cluster) initdb(ctx context.Context, made string) error {
+func (c *Cluster) initdb(ctx context.Context, made string) (err error) {
+	for _, charType := range charTypes {
+		err = c.initdbWith(ctx, made, charType)
+		var failed *StartError
+		if !errors.As(err, &failed) || !strings.Contains(failed.Log, "invalid locale name") {
+			return err
+		}
+	}
+	return err
+}
+
+func (c *Cluster) initdbWith(ctx context.Context, made, charType string) error {
 	passwordFile, err := c.passwordFile()
 	if err != nil {
 		return err
@@ -69,8 +85,8 @@ func (c *Cluster) initdb(ctx context.Context, made string) error {
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, c.bin.path("initdb"))
 	cmd.Args = append(cmd.Args, "--pgdata", c.owner.attach(cmd, made, dir), "--username", Superuser,
-		"--pwfile", passwordFile, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--data-checksums",
-		"--no-instructions")
+		"--pwfile", passwordFile, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--lc-ctype", charType,
+		"--data-checksums", "--no-instructions")
 	cmd.Env = childEnvironment()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return &StartError{Cause: fmt.Errorf("initdb: %w", err), Log: strings.TrimSpace(string(out))}
