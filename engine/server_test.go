@@ -166,6 +166,35 @@ func TestKeyRolesAndLog(t *testing.T) {
 	}
 }
 
+// What a function does to its session ends with the request.
+func TestFunctionsKeepTheirSessionToThemselves(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(cfg *Config) {
+		cfg.PoolSize = 1
+		psql(t, cfg.DatabaseURL,
+			`create function public.pretend(id text) returns void language sql as $$
+				select set_config('request.jwt.claim.sub', id, false) $$`,
+			`create function public.prepare() returns void language sql as $$ create temporary table work (id int) $$`)
+	})
+	const somebody = "11111111-1111-1111-1111-111111111111"
+	psql(t, r.cfg.DatabaseURL, "create view public.me as select auth.uid() as id", "notify pgrst, 'reload schema'")
+	r.until("the view is served", func() bool {
+		return r.call(http.MethodGet, "/rest/v1/me", nil, nil).status == http.StatusOK
+	})
+	for _, path := range []string{"/rest/v1/rpc/pretend?id=" + somebody, "/rest/v1/rpc/prepare", "/rest/v1/rpc/prepare"} {
+		method := http.MethodPost
+		if strings.Contains(path, "?") {
+			method = http.MethodGet
+		}
+		if got := r.call(method, path, nil, nil); got.status >= http.StatusBadRequest {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+		if got := r.call(http.MethodGet, "/rest/v1/me", nil, nil); got.body != `[{"id":null}]` {
+			t.Errorf("after %s the next request is %d %s", path, got.status, got.body)
+		}
+	}
+}
+
 func TestRoleSettingsApply(t *testing.T) {
 	r := serve(t, func(cfg *Config) {
 		psql(t, cfg.DatabaseURL, "alter role anon set statement_timeout = '7s'",

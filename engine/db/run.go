@@ -113,6 +113,11 @@ func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
 	if tx.explicit() {
 		b.query(Statement{SQL: tx.beginSQL()}, expectation{})
 	}
+	if b.state.soiled {
+		for _, sql := range resetSession {
+			b.query(Statement{SQL: sql}, expectation{})
+		}
+	}
 	if tx.ReadOnly || len(tx.Settings) > 0 {
 		b.query(known.statement(tx.ReadOnly, tx.Settings), expectation{})
 	}
@@ -142,6 +147,9 @@ func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
 	if err := b.sync(); err != nil {
 		return nil, b.rollback(err)
 	}
+	if !tx.decides() {
+		b.noteEnd(tx)
+	}
 	if tx.Check != nil {
 		if err := tx.Check(res.Main); err != nil {
 			return nil, b.rollback(&checkError{err})
@@ -151,9 +159,21 @@ func (b *batch) run(tx *Tx, known *preludes) (*Result, error) {
 		if err := b.decided(tx, res); err != nil {
 			return nil, b.rollback(err)
 		}
+		b.noteEnd(tx)
 	}
 	b.done = true
 	return res, nil
+}
+
+// resetSession takes back what may outlive a transaction and be seen by the next. It belongs to the transaction after, which
+// spares a round trip, and is undone with it.
+var resetSession = []string{"reset all", "discard temp"}
+
+// noteEnd notes whether the session has to be reset before its next use. What was rolled back has changed nothing in it.
+func (b *batch) noteEnd(tx *Tx) {
+	if !tx.explicit() || tx.End != Rollback {
+		b.state.soiled = !tx.KeepsSession
+	}
 }
 
 // guard asks whether the work may be done.

@@ -36,6 +36,13 @@ begin
 	if n <= failures then raise exception 'try again' using errcode = '40001'; end if;
 	return n;
 end $$;
+create function soil() returns text language plpgsql as $$
+begin
+	set my.tenant = 'acme';
+	set statement_timeout = '3min';
+	create temporary table scratch (id int);
+	return 'done';
+end $$;
 grant all on all tables in schema public to db_reader; grant usage on all sequences in schema public to db_reader;
 `
 
@@ -100,8 +107,10 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	// leftovers is what the next request could see: a set role, a claim, a write, an open transaction.
 	const leftovers = `select session_user || '/' || current_user || '/' || coalesce(current_setting('request.jwt.claims', true), '') ||
-		'/' || current_setting('transaction_read_only') || '/' || (select count(*) from notes)`
-	const clean = "db_login/db_login//off/2"
+		'/' || current_setting('transaction_read_only') || '/' || (select count(*) from notes) ||
+		'/' || coalesce(current_setting('my.tenant', true), '') || '/' || current_setting('statement_timeout') ||
+		'/' || coalesce(to_regclass('scratch')::text, '')`
+	const clean = "db_login/db_login//off/2//0/"
 	write := func() *db.Tx { return asReader("insert into notes values (3, 'three') returning id") }
 	cases := map[string]func(t *testing.T, pool *db.Pool){
 		"success": func(t *testing.T, pool *db.Pool) {
@@ -111,6 +120,24 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			tx := asReader("select 1")
 			tx.ReadOnly = true
 			one(t, pool, tx)
+		},
+		"a function that changes the session": func(t *testing.T, pool *db.Pool) {
+			one(t, pool, asReader("select soil()"))
+		},
+		"such a function, read-only": func(t *testing.T, pool *db.Pool) {
+			tx := asReader("select set_config('my.tenant', 'acme', false)")
+			tx.ReadOnly = true
+			one(t, pool, tx)
+		},
+		"such a function, and then failures": func(t *testing.T, pool *db.Pool) {
+			one(t, pool, asReader("select soil()"))
+			wantCode(t, pool, asReader("select 1 / 0"), "22012")
+			tx := write()
+			tx.Isolation, tx.End = db.Serializable, db.Rollback
+			one(t, pool, tx)
+			quiet := asReader("select 1")
+			quiet.KeepsSession = true
+			one(t, pool, quiet)
 		},
 		"rolled back": func(t *testing.T, pool *db.Pool) {
 			tx := write()

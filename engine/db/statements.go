@@ -24,11 +24,13 @@ type prepared struct {
 	element     *list.Element
 }
 
-// connState is what we know of one connection: the statements prepared on it.
+// connState is what we know of one connection: the statements prepared on it, and whether it is as it was when it was new.
 type connState struct {
-	byKey map[statementKey]*prepared
-	used  *list.List // of *prepared, most recently used first
-	next  uint64
+	// soiled is true of a session that has to be reset before its next use.
+	soiled bool
+	byKey  map[statementKey]*prepared
+	used   *list.List // of *prepared, most recently used first
+	next   uint64
 	// stale lists names to deallocate with the next batch.
 	stale []string
 	// generation is the pool's generation that the statements belong to.

@@ -38,6 +38,9 @@ type Tx struct {
 	// itself is set by Settings.
 	Role     string
 	ReadOnly bool
+	// KeepsSession promises that nothing in it changes more than the transaction. After any other work the session is reset,
+	// because a function can change settings, or make temporary tables, that outlive its transaction.
+	KeepsSession bool
 	// Primary keeps work that only reads from replicas, which may not have seen the last write yet.
 	Primary bool
 	// Isolation is one of the constants above.

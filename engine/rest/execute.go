@@ -122,7 +122,8 @@ func statement(s query.Statement) db.Statement { return db.Statement{SQL: s.SQL,
 func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 	role := x.cfg.RoleSettings[x.identity.Role]
 	tx := &db.Tx{
-		Role: x.identity.Role, ReadOnly: p.ReadOnly, Primary: x.wantsPrimary(), Isolation: role.IsolationLevel, End: x.end(req),
+		Role: x.identity.Role, ReadOnly: p.ReadOnly, KeepsSession: keepsSession(x.cfg, p), Primary: x.wantsPrimary(),
+		Isolation: role.IsolationLevel, End: x.end(req),
 		Settings: rls.Settings(x.identity, &rls.Facts{
 			SearchPath: append([]string{req.Schema}, x.cfg.ExtraSearchPath...),
 			Method:     req.Method, Path: req.Path, Host: x.http.Host, Header: x.http.Header,
@@ -137,6 +138,12 @@ func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 		tx.PreRequest = statement(query.PreRequest(*x.cfg.PreRequest))
 	}
 	return tx
+}
+
+// keepsSession reports whether the session need not be reset after the plan. Reads call functions, too, in views, policies
+// and computed fields; those are taken to return values and do nothing else, which spares every read the reset.
+func keepsSession(cfg *Config, p *plan.Plan) bool {
+	return p.ReadOnly && p.Routine == nil && cfg.PreRequest == nil
 }
 
 // primaryHeader asks to read one's own writes, where reads may go to a replica.
