@@ -176,7 +176,7 @@ func (r *run) awaitTable(ctx context.Context, table string) error {
 		if err != nil {
 			return fmt.Errorf("reach the server: %w", err)
 		}
-		code, _, err := c.do(r.target, call{method: http.MethodGet, target: "/" + table + "?limit=0"}, nil)
+		code, err := c.do(r.target, call{method: http.MethodGet, target: "/" + table + "?limit=0"}, io.Discard)
 		_ = c.conn.Close()
 		if err == nil && code == http.StatusOK {
 			return nil

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -69,11 +68,11 @@ func (t *target) dial(ctx context.Context) (*client, error) {
 	return &client{conn: conn, reader: bufio.NewReaderSize(conn, 64<<10)}, nil
 }
 
-// do sends a request and reads its answer, the body into sink if that is not nil.
-func (c *client) do(t *target, request call, sink io.Writer) (status int, size int64, err error) {
+// do sends a request and reads its answer, the body into sink.
+func (c *client) do(t *target, request call, sink io.Writer) (status int, err error) {
 	c.out = t.encode(c.out[:0], request)
 	if _, err := c.conn.Write(c.out); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	return c.answer(sink)
 }
@@ -83,22 +82,19 @@ var (
 	chunkedName = []byte("transfer-encoding:")
 )
 
-func (c *client) answer(sink io.Writer) (status int, size int64, err error) {
-	if sink == nil {
-		sink = io.Discard
-	}
+func (c *client) answer(sink io.Writer) (status int, err error) {
 	first, err := c.reader.ReadSlice('\n')
 	if err != nil || len(first) < len("HTTP/1.1 200") {
-		return 0, 0, errors.Join(err, errors.New("no answer of HTTP"))
+		return 0, errors.Join(err, errors.New("no answer of HTTP"))
 	}
 	if status, err = strconv.Atoi(string(first[9:12])); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	length, chunked := int64(0), false
 	for {
 		line, err := c.reader.ReadSlice('\n')
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
 			break
@@ -108,7 +104,7 @@ func (c *client) answer(sink io.Writer) (status int, size int64, err error) {
 		switch {
 		case bytes.HasPrefix(lower, lengthName):
 			if length, err = strconv.ParseInt(string(bytes.TrimSpace(c.line[len(lengthName):])), 10, 64); err != nil {
-				return 0, 0, err
+				return 0, err
 			}
 		case bytes.HasPrefix(lower, chunkedName):
 			chunked = true
@@ -116,54 +112,34 @@ func (c *client) answer(sink io.Writer) (status int, size int64, err error) {
 	}
 	switch {
 	case chunked:
-		size, err = c.chunks(sink)
+		err = c.chunks(sink)
 	case status == 204 || status == 304:
 	default:
-		size, err = io.CopyN(sink, c.reader, length)
+		_, err = io.CopyN(sink, c.reader, length)
 	}
-	return status, size, err
+	return status, err
 }
 
 // chunks reads a body of chunks (RFC 9112, section 7.1).
-func (c *client) chunks(sink io.Writer) (size int64, err error) {
+func (c *client) chunks(sink io.Writer) error {
 	for {
 		line, err := c.reader.ReadSlice('\n')
 		if err != nil {
-			return size, err
+			return err
 		}
 		n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 64)
 		if err != nil {
-			return size, err
+			return err
 		}
 		if n > 0 {
-			copied, err := io.CopyN(sink, c.reader, n)
-			size += copied
-			if err != nil {
-				return size, err
+			if _, err := io.CopyN(sink, c.reader, n); err != nil {
+				return err
 			}
 		}
 		if _, err := c.reader.ReadSlice('\n'); err != nil || n == 0 {
-			return size, err
+			return err
 		}
 	}
-}
-
-// load sends requests through so many connections for a while.
-func (t *target) load(ctx context.Context, w *workload, connections int, d time.Duration) (*tally, error) {
-	return together(ctx, connections, d, func(ctx context.Context) (*worker, error) {
-		c, err := t.dial(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &worker{close: func() { _ = c.conn.Close() }, step: func(r *rand.Rand) (int64, error) {
-			request := w.request(r, t.size)
-			status, size, err := c.do(t, request, nil)
-			if err == nil && status >= 400 {
-				err = fmt.Errorf("%s %s: status %d", request.method, request.target, status)
-			}
-			return size, err
-		}}, nil
-	})
 }
 
 // worker does one thing after another on a connection of its own.

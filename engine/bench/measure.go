@@ -22,7 +22,7 @@ func (r *run) checkFirst(ctx context.Context, w *workload) error {
 	}
 	defer c.conn.Close()
 	var body bytes.Buffer
-	code, _, err := c.do(r.target, w.request(rand.New(rand.NewPCG(1, 1)), r.target.size), &body) //nolint:gosec // no secret
+	code, err := c.do(r.target, w.request(rand.New(rand.NewPCG(1, 1)), r.target.size), &body) //nolint:gosec // no secret
 	if err != nil {
 		return err
 	}
@@ -159,13 +159,13 @@ func (r *run) export(ctx context.Context, accept string, floor time.Duration) (*
 	for i := range r.Runs {
 		r.say("%s: %s, run %d of %d", exportName, accept, i+1, r.Runs)
 		before := r.rss()
-		timed := &firstByte{began: time.Now()}
-		code, size, err := r.download(ctx, accept, timed)
+		timed := &download{began: time.Now()}
+		code, err := r.download(ctx, accept, timed)
 		if err != nil || code != 200 {
 			return nil, errors.Join(fmt.Errorf("status %d", code), err)
 		}
 		totals, firsts = append(totals, time.Since(timed.began)), append(firsts, timed.after)
-		growth, f.Bytes = append(growth, r.rss()-before), size
+		growth, f.Bytes = append(growth, r.rss()-before), timed.size
 	}
 	f.Seconds = median(totals, func(d time.Duration) time.Duration { return d }).Seconds()
 	f.FirstByte = micros(median(firsts, func(d time.Duration) time.Duration { return d }))
@@ -182,31 +182,33 @@ func (r *run) rss() int64 {
 	return rss
 }
 
-func (r *run) download(ctx context.Context, accept string, w io.Writer) (code int, size int64, err error) {
+func (r *run) download(ctx context.Context, accept string, w io.Writer) (code int, err error) {
 	c, err := r.target.dial(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	defer c.conn.Close()
 	request := fmt.Sprintf("GET %s/nexus_bench_export HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nAccept: %s\r\n\r\n",
 		r.target.base, r.target.address, r.target.token, accept)
 	if _, err := io.WriteString(c.conn, request); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	return c.answer(w)
 }
 
-// firstByte notes when a body begins.
-type firstByte struct {
+// download notes when a body begins and how long it is.
+type download struct {
 	began time.Time
 	after time.Duration
+	size  int64
 }
 
 // Write implements io.Writer.
-func (f *firstByte) Write(p []byte) (int, error) {
+func (f *download) Write(p []byte) (int, error) {
 	if f.after == 0 {
 		f.after = time.Since(f.began)
 	}
+	f.size += int64(len(p))
 	return len(p), nil
 }
 
