@@ -104,7 +104,7 @@ func (l *loader) routine(row *routineRow) *Routine {
 	isRecord := slices.ContainsFunc(row.argumentModes, func(mode string) bool { return strings.ContainsAny(mode, "tbo") })
 	composite := result.isComposite || isRecord
 	r := &Routine{
-		Ident: Ident{Schema: l.namespaces[row.namespace], Name: row.name}, Description: row.description,
+		Ident: Ident{Schema: l.namespaces[row.namespace], Name: row.name}, OID: row.oid, Description: row.description,
 		Params: l.parameters(row), Volatility: Volatility(row.volatility), HasVariadic: row.variadic,
 		Return: ReturnType{
 			Type: Ident{Schema: result.baseSchema, Name: result.baseName}, SetOf: row.setOf,

@@ -44,6 +44,8 @@ type Setting struct {
 // Routine is a function that `/rpc/name` can call.
 type Routine struct {
 	Ident
+	// OID is pg_proc.oid.
+	OID         uint32 `json:"-"`
 	Description string
 	Params      []Parameter
 	Return      ReturnType

@@ -16,6 +16,8 @@ type Error struct {
 	Hint any
 	// Header holds extra response headers (WWW-Authenticate, Allow, Proxy-Status …); it may be nil.
 	Header http.Header
+	// Suggestion is what the error could name beyond the request's own words; nil for nothing.
+	Suggestion *Suggestion
 	// Cause is logged and never shown.
 	Cause error
 }

@@ -16,6 +16,7 @@ import (
 	"nexus/engine/rest/render"
 	"nexus/engine/rest/request"
 	"nexus/rls"
+	"nexus/schema"
 )
 
 func (x *exchange) parseOptions() request.Options {
@@ -48,6 +49,7 @@ func (x *exchange) serve(ctx context.Context, req *request.Request) (*render.Res
 	if err != nil {
 		return nil, err
 	}
+	x.plan = p
 	x.noteTargets(p)
 	switch req.Action {
 	case request.RelationInfo:
@@ -141,9 +143,11 @@ func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 }
 
 // keepsSession reports whether the session need not be reset after the plan. Reads call functions, too, in views, policies
-// and computed fields; those are taken to return values and do nothing else, which spares every read the reset.
+// and computed fields; those are taken to return values and do nothing else, which spares every read the reset. Of the
+// functions called by name only immutable ones are: a stable one may well call set_config.
 func keepsSession(cfg *Config, p *plan.Plan) bool {
-	return p.ReadOnly && p.Routine == nil && cfg.PreRequest == nil
+	pure := p.Routine == nil || p.Routine.Volatility == schema.Immutable
+	return p.ReadOnly && pure && cfg.PreRequest == nil
 }
 
 // primaryHeader asks to read one's own writes, where reads may go to a replica.

@@ -13,6 +13,7 @@ import (
 
 	"nexus/engine/apierr"
 	"nexus/engine/db"
+	"nexus/engine/rest/plan"
 	"nexus/engine/rest/query"
 	"nexus/engine/rest/render"
 	"nexus/engine/rest/request"
@@ -79,6 +80,7 @@ type exchange struct {
 	http     *http.Request
 	writer   http.ResponseWriter
 	identity *rls.Identity
+	plan     *plan.Plan // nil until there is one
 	timing   serverTiming
 	// warning is the text of a Warning header, "" for none.
 	warning string
@@ -203,7 +205,12 @@ func (x *exchange) addHeaders(w http.ResponseWriter, response *render.Response) 
 func (x *exchange) fail(w http.ResponseWriter, err error) {
 	// Of a role other than the anonymous one, a missing privilege is final; the anonymous one may still log in.
 	authenticated := x.identity != nil && x.identity.Role != x.cfg.AnonRole
+	suggestion := x.withhold(err)
 	e := toAPIError(err, authenticated)
+	if suggestion != nil {
+		e.Suggestion = suggestion
+	}
+	x.complete(e)
 	x.logFailure(e)
 	header := w.Header()
 	body := e.JSON(x.cfg.ErrorVerbosityMinimal)

@@ -318,7 +318,7 @@ func TestMalformedTakesNoConnection(t *testing.T) {
 	for _, path := range []string{
 		"/parents?select=id,name(", "/parents?select=id::", "/parents?id=nothing.1", "/parents?id=1", "/parents?id=eq",
 		"/parents?or=(id.eq.1", "/parents?or=", "/parents?order=id.up", "/parents?id=in.1",
-		"/nothing", "/rpc/nothing", "/rpc/echo?w=1", "/parents?select=nothing(id)", "/a/b/c", "/parents?name=eq.%00", "/parents?name=eq.%ff",
+		"/nothing", "/rpc/zzzz", "/rpc/echo?w=1", "/parents?select=nothing(id)", "/a/b/c", "/parents?name=eq.%00", "/parents?name=eq.%ff",
 		"/parents?select=" + strings.Repeat("children(", 200) + strings.Repeat(")", 200),
 	} {
 		refused(path, httptest.NewRequest(http.MethodGet, path, nil))

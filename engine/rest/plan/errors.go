@@ -95,7 +95,7 @@ func errColumnNotFound(table, column string) *apierr.Error {
 func errTableNotFound(snap *schema.Snapshot, id schema.Ident) *apierr.Error {
 	return &apierr.Error{
 		Status: http.StatusNotFound, Code: "PGRST205",
-		Message: "Could not find the table '" + id.Schema + "." + id.Name + "' in the schema cache",
-		Hint:    tableHint(snap, id),
+		Message:    "Could not find the table '" + id.Schema + "." + id.Name + "' in the schema cache",
+		Suggestion: suggestTable(snap, id),
 	}
 }

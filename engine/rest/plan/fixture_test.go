@@ -8,6 +8,7 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,13 +100,16 @@ func build(t *testing.T, snap *schema.Snapshot, opts plan.Options, text string) 
 	return p
 }
 
-// refusal returns the error that the request is refused with.
+// refusal returns the error that the request is refused with, for a role that may see everything.
 func refusal(t *testing.T, snap *schema.Snapshot, opts plan.Options, text string) *apierr.Error {
 	t.Helper()
 	p, err := plan.Build(opts, snap, parse(t, text))
 	var refused *apierr.Error
 	if !errors.As(err, &refused) {
 		t.Fatalf("%s: got the plan %v and error %v, want a refusal", text, p, err)
+	}
+	if s := refused.Suggestion; s != nil {
+		s.Add(refused, slices.Repeat([]bool{true}, len(s.Objects)))
 	}
 	return refused
 }

@@ -45,6 +45,26 @@ func closest(candidates []string, text string) (best match, ok bool) {
 	return match{}, false
 }
 
+// shortlist returns the candidates that closest could return for the text if others were left out, in their order.
+func shortlist(candidates []string, text string) []string {
+	key := strings.ToLower(text)
+	near := map[string]bool{}
+	for size := longestGram; size >= shortestGram; size-- {
+		for _, m := range rank(candidates, key, size) {
+			if m.score >= minSimilarity {
+				near[m.text] = true
+			}
+		}
+	}
+	var list []string
+	for _, candidate := range candidates {
+		if near[candidate] || strings.ToLower(candidate) == key {
+			list = append(list, candidate)
+		}
+	}
+	return list
+}
+
 // rank sorts the candidates that share pieces of that size with the key, the most similar first.
 func rank(candidates []string, key string, size int) []match {
 	wanted := countGrams(key, size)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 
 	"nexus/engine/apierr"
@@ -97,7 +98,7 @@ func (b *builder) findRelationship(schemaName, origin, target, hint string) (*sc
 	case 1:
 		return found[0], nil
 	default:
-		return nil, errAmbiguousRelationship(origin, target, found)
+		return nil, errAmbiguousRelationship(origin, target, slices.Clone(found)) // a copy, so that found need not escape
 	}
 }
 

@@ -30,7 +30,7 @@ func (b *builder) findRoutine(keys []string) (*schema.Routine, *apierr.Error) {
 	case 1:
 		return named[0], nil
 	default:
-		return nil, errAmbiguousRoutine(named)
+		return nil, errAmbiguousRoutine(slices.Clone(named)) // a copy, so that named need not escape
 	}
 }
 
