@@ -135,10 +135,11 @@ func (l *loop) event(ctx context.Context, s *socket, events uint32) error {
 	if events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) == 0 {
 		return nil
 	}
-	switch done, err := s.receive(); {
-	case err != nil:
+	done, err := s.receive()
+	if err != nil {
 		return err
-	case !done:
+	}
+	if !done {
 		return nil
 	}
 	l.waiting--
@@ -147,10 +148,12 @@ func (l *loop) event(ctx context.Context, s *socket, events uint32) error {
 	}
 	l.tally.latencies.add(time.Since(s.began))
 	l.tally.bytes += s.answer.size
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return l.send(s)
 	}
-	return l.send(s)
 }
 
 // send starts the next request of a connection.
