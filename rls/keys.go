@@ -37,6 +37,7 @@ var (
 // key is one verification key with what verifies signatures for each algorithm that it may be used for.
 type key struct {
 	id        string // "" if it has none
+	byName    bool   // it is only for tokens that name it
 	material  any
 	verifiers map[jwa.SignatureAlgorithm]jws.Verifier
 }

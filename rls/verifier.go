@@ -13,12 +13,14 @@ import (
 
 // VerifierConfig says which tokens are accepted and which role they give. The names in parentheses are PostgREST's options.
 type VerifierConfig struct {
-	// Secret is a plain secret for HS256 of at least 32 bytes, a JWK or a JWK set (jwt-secret). Without it and JWKSURL every
-	// token is refused with PGRST300.
+	// Secret is a plain secret for HS256 of at least 32 bytes, a JWK or a JWK set (jwt-secret). Without it, Keys and JWKSURL
+	// every token is refused with PGRST300.
 	Secret []byte
 	// SecretIsBase64 decodes Secret first (jwt-secret-is-base64).
 	SecretIsBase64 bool
-	// JWKSURL is where a JWK set is fetched from and kept fresh; its public keys count beside those of Secret.
+	// Keys are those that tokens are signed with here. They count beside those of Secret; UseKeys replaces them.
+	Keys *KeySet
+	// JWKSURL is where a JWK set is fetched from and kept fresh; its public keys count, too.
 	JWKSURL string
 	// HTTPClient fetches JWKSURL; the default follows no redirection from https to http.
 	HTTPClient *http.Client
@@ -35,10 +37,12 @@ type VerifierConfig struct {
 	Logger *slog.Logger
 }
 
-// Verifier checks tokens. It is safe for concurrent use and its configuration does not change: a new one makes a new
+// Verifier checks tokens. It is safe for concurrent use. Its keys can change while it runs; other configuration makes a new
 // Verifier, whose cache is empty.
 type Verifier struct {
+	// ring is made of the sources whenever one of them changes, and is nil as long as there are none.
 	ring      atomic.Pointer[keyring]
+	sources   keySources
 	remote    *remoteKeys // nil without a URL
 	audience  string
 	rolePath  RolePath
@@ -79,27 +83,46 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 
 // openKeys makes the first keyring, if there is to be one, and has it replaced whenever remote keys change.
 func (v *Verifier) openKeys(cfg *VerifierConfig) error {
-	var own []key
+	var secret []key
 	if len(cfg.Secret) > 0 {
 		var err error
-		if own, err = parseSecret(cfg.Secret, cfg.SecretIsBase64); err != nil {
+		if secret, err = parseSecret(cfg.Secret, cfg.SecretIsBase64); err != nil {
 			return err
 		}
-	} else if cfg.JWKSURL == "" {
-		return nil
 	}
-	use := func(keys []key, complete bool) {
-		v.ring.Store(&keyring{keys: keys, cache: newCache(cfg.CacheEntries, &v.counters), complete: complete})
-	}
-	use(own, cfg.JWKSURL == "")
+	v.sources.cacheEntries = cfg.CacheEntries
+	v.renew(func(s *keySources) {
+		s.secret, s.awaited = secret, cfg.JWKSURL != ""
+		s.use(cfg.Keys)
+	})
 	if cfg.JWKSURL == "" {
 		return nil
 	}
 	var err error
 	v.remote, err = startRemoteKeys(cfg.JWKSURL, cfg.HTTPClient, cfg.Logger, func(remote []key) {
-		use(slices.Concat(own, remote), true)
+		v.renew(func(s *keySources) { s.remote, s.awaited = remote, false })
 	})
 	return err
+}
+
+// UseKeys replaces VerifierConfig.Keys; nil leaves none. When it returns, tokens of keys that are no longer there are
+// refused, even if they were accepted before.
+func (v *Verifier) UseKeys(set *KeySet) {
+	v.renew(func(s *keySources) { s.use(set) })
+}
+
+// renew changes the sources of keys and makes a keyring of them, with a cache that knows no token.
+func (v *Verifier) renew(change func(*keySources)) {
+	s := &v.sources
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+	keys := slices.Concat(s.secret, s.signing, s.remote)
+	if len(keys) == 0 && !s.awaited {
+		v.ring.Store(nil)
+		return
+	}
+	v.ring.Store(&keyring{keys: keys, cache: newCache(s.cacheEntries, &v.counters), complete: !s.awaited})
 }
 
 // Close ends the fetching of remote keys, and returns when it has ended.
