@@ -1,6 +1,7 @@
 package rls
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -78,7 +79,7 @@ func SecretKey(secret []byte, createdAt time.Time, state KeyState) (*SigningKey,
 	if isPublic(secret) {
 		return nil, ErrPublicSecret
 	}
-	return makeSigningKey("", HS256, secret, createdAt, state)
+	return makeSigningKey("", HS256, bytes.Clone(secret), createdAt, state)
 }
 
 // makeSigningKey refuses whatever could not sign, or whose signatures it would not accept itself.

@@ -119,7 +119,7 @@ func must[T any](v T, err error) T {
 }
 
 // jwk makes a JWK of a public key or a shared one, with further members.
-func jwk(material any, more object) object {
+func jwk(material any, more ...object) object {
 	var out object
 	switch m := material.(type) {
 	case string:
@@ -137,7 +137,9 @@ func jwk(material any, more object) object {
 	default:
 		panic("unknown key")
 	}
-	maps.Copy(out, more)
+	for _, members := range more {
+		maps.Copy(out, members)
+	}
 	return out
 }
 
