@@ -29,7 +29,9 @@ type backend struct {
 	rest http.Handler
 	// config is replaced as a whole when settings in the database change.
 	config atomic.Pointer[rest.Config]
-	pool   *db.Pool
+	// keys sign tokens; nil if somebody else issues them.
+	keys atomic.Pointer[rls.KeySet]
+	pool *db.Pool
 	// forget drops prepared statements that a change of the schema has made worthless.
 	forget func()
 	// reloadError tells why the newest schema could not be read, or nil.
@@ -69,14 +71,14 @@ func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
 	if err != nil {
 		return b, err
 	}
-	if err := s.openRest(ctx, b, to, keys.JWTSecret); err != nil {
+	if err := s.openRest(ctx, b, to); err != nil {
 		return b, err
 	}
 	return b, s.publishURL(b)
 }
 
 // openRest opens the door for requests, reads the schema and makes the handler of rest/v1.
-func (s *Server) openRest(ctx context.Context, b *backend, to logins, secret string) error {
+func (s *Server) openRest(ctx context.Context, b *backend, to logins) error {
 	pool, err := s.openPool(ctx, b, to.requests)
 	if err != nil {
 		return err
@@ -86,14 +88,10 @@ func (s *Server) openRest(ctx context.Context, b *backend, to logins, secret str
 	if err != nil {
 		return err
 	}
-	verifier, err := rls.NewVerifier(rls.VerifierConfig{
-		Secret: []byte(secret), JWKSURL: s.cfg.JWKSURL, Audience: s.cfg.JWTAudience, AnonRole: anonRole,
-		CacheEntries: tokenCacheEntries, Logger: s.log,
-	})
+	verifier, err := s.openVerifier(ctx, b)
 	if err != nil {
 		return err
 	}
-	b.onClose(func(context.Context) error { verifier.Close(); return nil })
 	if err := s.configureRest(ctx, b, to.sessions); err != nil {
 		return err
 	}

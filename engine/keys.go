@@ -72,18 +72,11 @@ func LoadKeys(cfg Config) (*Keys, error) {
 	return k, err
 }
 
-// MintToken issues a token with the secret of the data directory, or that of the configuration.
+// MintToken issues a token with the current key of the data directory, or with the secret of the configuration.
 func MintToken(cfg Config, t Token) (string, error) {
-	secret := cfg.JWTSecret
-	if secret == "" {
-		s, err := loadSecrets(cfg.DataDir)
-		if err != nil {
-			return "", err
-		}
-		secret = s.JWTSecret
-	}
-	if isJWK(secret) {
-		return "", ErrForeignKeys
+	keys, err := tokenKeys(&cfg)
+	if err != nil {
+		return "", err
 	}
 	if t.TTL <= 0 {
 		return "", errors.New("ttl: must be positive")
@@ -96,11 +89,11 @@ func MintToken(cfg Config, t Token) (string, error) {
 	if t.Subject != "" {
 		claims["sub"] = t.Subject
 	}
-	return rls.Issue([]byte(secret), t.Role, claims, time.Now(), t.TTL)
+	return keys.Current().Issue(t.Role, claims, time.Now(), t.TTL)
 }
 
 // makeKeys issues the keys that the configuration does not give. They are the same each time, because they are dated by
-// the data directory.
+// the data directory, and signed with its secret whatever signing keys there are: apps that are deployed have them built in.
 func makeKeys(cfg *Config, s *secrets) (*Keys, error) {
 	k := &Keys{AnonKey: cfg.AnonKey, ServiceRoleKey: cfg.ServiceRoleKey, JWTSecret: cfg.JWTSecret}
 	if k.JWTSecret == "" {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"nexus/rls"
@@ -20,12 +22,30 @@ var ErrNoDataDir = errors.New("no server was started on this data directory yet;
 
 // secrets are created with the data directory and kept for its life.
 type secrets struct {
-	// JWTSecret signs the keys and tokens.
+	// JWTSecret signs the anon and service keys, and the tokens as long as there are no SigningKeys.
 	JWTSecret string `json:"jwt_secret"`
 	// AuthenticatorPassword logs the server in to PostgreSQL.
 	AuthenticatorPassword string `json:"authenticator_password"`
 	// CreatedAt dates the keys, which makes them the same each time they are signed.
 	CreatedAt time.Time `json:"created_at"`
+	// SigningKeys were made since, the newest first; it is the current one.
+	SigningKeys []*rls.SigningKey `json:"signing_keys,omitempty"`
+}
+
+// signingKeysMember is the name of secrets.SigningKeys in the file.
+const signingKeysMember = "signing_keys"
+
+// keySet are all keys that sign tokens, or signed some.
+func (s *secrets) keySet() (*rls.KeySet, error) {
+	state := rls.Current
+	if len(s.SigningKeys) > 0 {
+		state = rls.Previous
+	}
+	plain, err := rls.SecretKey([]byte(s.JWTSecret), s.CreatedAt, state)
+	if err != nil {
+		return nil, fmt.Errorf("jwt_secret: %w", err)
+	}
+	return rls.NewKeySet(slices.Concat(s.SigningKeys, []*rls.SigningKey{plain})...)
 }
 
 // loadSecrets reads the secrets of a data directory; the error wraps ErrNoDataDir if it has none.
@@ -42,7 +62,7 @@ func loadSecrets(dir string) (*secrets, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, fmt.Errorf("read secrets: %s: %w", path, err)
 	}
-	if s.JWTSecret == "" || s.AuthenticatorPassword == "" || s.CreatedAt.IsZero() {
+	if s.JWTSecret == "" || s.AuthenticatorPassword == "" || s.CreatedAt.IsZero() || slices.Contains(s.SigningKeys, nil) {
 		return nil, fmt.Errorf("read secrets: %s is incomplete; restore it from a backup", path)
 	}
 	return &s, nil
@@ -78,13 +98,32 @@ func createOnce(path string, content []byte) (err error) {
 	return os.Link(temp, path)
 }
 
-// replaceFile is createOnce for a file that may change.
+// replaceFile is createOnce for a file that may change. It stays its owner's, whoever changes it.
 func replaceFile(path string, content []byte) error {
 	temp, err := writeTemp(path, content)
 	if err != nil {
 		return err
 	}
+	if err := copyOwner(path, temp); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
 	return os.Rename(temp, path)
+}
+
+// copyOwner gives one file the owner of another, if there is one.
+func copyOwner(from, to string) error {
+	before, err := os.Stat(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	owner, ok := before.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) == os.Geteuid() {
+		return nil
+	}
+	return os.Chown(to, int(owner.Uid), int(owner.Gid))
 }
 
 // writeTemp writes content beside path, safely on disk, and returns the file's name.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -32,12 +33,12 @@ func TestSecretsAreCreatedOnce(t *testing.T) {
 		return
 	}
 	for _, s := range got[1:] {
-		if *s != *got[0] {
+		if !reflect.DeepEqual(s, got[0]) {
 			t.Errorf("two callers got different secrets")
 		}
 	}
 	again, err := loadSecrets(dir)
-	if err != nil || *again != *got[0] {
+	if err != nil || !reflect.DeepEqual(again, got[0]) {
 		t.Errorf("read again: %v, or other secrets", err)
 	}
 	if len(again.JWTSecret) < minSecretBytes || again.JWTSecret == again.AuthenticatorPassword {

@@ -35,6 +35,7 @@ func newKeysCommand() *cobra.Command {
 	}
 	o.bindCommon(cmd.Flags())
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
+	cmd.AddCommand(newKeysListCommand(), newKeysRotateCommand())
 	return cmd
 }
 
