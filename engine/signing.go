@@ -54,7 +54,7 @@ func SigningKeys(cfg Config) ([]SigningKey, error) {
 }
 
 // RotateKeys makes a new key of the data directory, HS256, ES256 or RS256, that signs from now on. What the older ones signed
-// stays valid. A running server takes it up within keyInterval. It fails with ErrNoDataDir, ErrConfiguredSecret,
+// stays valid. A running server takes it up within a second. It fails with ErrNoDataDir, ErrConfiguredSecret,
 // ErrForeignRotation and rls.ErrAlgorithm.
 func RotateKeys(cfg Config, algorithm string) (SigningKey, error) {
 	if cfg.JWKSURL != "" {
@@ -67,7 +67,7 @@ func RotateKeys(cfg Config, algorithm string) (SigningKey, error) {
 	return shown(next), changeKeys(&cfg, func(set *rls.KeySet) (*rls.KeySet, error) { return set.Rotate(next) })
 }
 
-// DropKey removes a previous key of the data directory; a running server refuses its tokens within keyInterval. It fails with
+// DropKey removes a previous key of the data directory; a running server refuses its tokens within a second. It fails with
 // ErrNoDataDir, ErrConfiguredSecret, rls.ErrUnknownKey and rls.ErrCurrentKey.
 func DropKey(cfg Config, id string) error {
 	return changeKeys(&cfg, func(set *rls.KeySet) (*rls.KeySet, error) { return set.Drop(id) })

@@ -249,3 +249,41 @@ func TestReadmeListsEveryOption(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeListsEveryCommand holds the table of commands to the commands, and the flags in it to theirs.
+func TestReadmeListsEveryCommand(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := newRootCommand()
+	listed := map[string]string{} // by command what follows it
+	for _, row := range regexp.MustCompile("(?m)^\\| (`nexus .*?`) \\| ").FindAllStringSubmatch(string(readme), -1) {
+		for _, code := range regexp.MustCompile("`nexus ([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			cmd, rest, err := root.Find(strings.Fields(code[1]))
+			if err != nil || cmd == root {
+				t.Errorf("the README has nexus %s: %v", code[1], err)
+				continue
+			}
+			listed[cmd.CommandPath()] += " " + strings.Join(rest, " ")
+			for _, flag := range regexp.MustCompile("--([a-z-]+)").FindAllStringSubmatch(code[1], -1) {
+				if !slices.ContainsFunc(append(cmd.Commands(), cmd), func(c *cobra.Command) bool { return c.Flags().Lookup(flag[1]) != nil }) {
+					t.Errorf("%s has no --%s", cmd.CommandPath(), flag[1])
+				}
+			}
+		}
+	}
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			// As in nexus migrate up|down|status, a command may be among the words after the one above it.
+			words := strings.FieldsFunc(listed[cmd.CommandPath()], func(r rune) bool { return strings.ContainsRune(` |\`, r) })
+			if listed[c.CommandPath()] == "" && !slices.Contains(words, c.Name()) && c.Runnable() {
+				t.Errorf("the README's table has no %s", c.CommandPath())
+			}
+			walk(c)
+		}
+	}
+	walk(root)
+}
