@@ -1,0 +1,88 @@
+package mail
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// SMTPConfig says which server sends mails.
+type SMTPConfig struct {
+	Host string
+	// Port is that of the server; on 465 the connection begins with TLS, on others it is encrypted if the server can.
+	Port int
+	// User and Pass log in there, if User is not empty, and never without encryption but on this machine.
+	User string
+	Pass string
+	// From is the address that mails are from, SenderName what it is called.
+	From       string
+	SenderName string
+	// Timeout is how long one mail may take; default 10 seconds.
+	Timeout time.Duration
+}
+
+const (
+	implicitTLSPort    = 465
+	defaultSMTPTimeout = 10 * time.Second
+)
+
+// SMTP sends messages through a server (RFC 5321), each on a connection of its own.
+type SMTP struct{ cfg SMTPConfig }
+
+// NewSMTP checks a configuration, without reaching out for the server.
+func NewSMTP(cfg SMTPConfig) (*SMTP, error) {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultSMTPTimeout
+	}
+	s := &SMTP{cfg}
+	if err := gomail.NewMsg().FromFormat(cfg.SenderName, cfg.From); err != nil {
+		return nil, fmt.Errorf("mail: the sender: %w", err)
+	}
+	_, err := s.client()
+	return s, err
+}
+
+func (s *SMTP) client() (*gomail.Client, error) {
+	options := []gomail.Option{
+		gomail.WithPort(s.cfg.Port), gomail.WithTimeout(s.cfg.Timeout), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+	}
+	if s.cfg.Port == implicitTLSPort {
+		options = append(options, gomail.WithSSL())
+	}
+	if s.cfg.User != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(s.cfg.User), gomail.WithPassword(s.cfg.Pass))
+	}
+	client, err := gomail.NewClient(s.cfg.Host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	return client, nil
+}
+
+// Send implements Sender.
+func (s *SMTP) Send(ctx context.Context, m *Message) error {
+	out := gomail.NewMsg()
+	if err := out.FromFormat(s.cfg.SenderName, s.cfg.From); err != nil {
+		return fmt.Errorf("mail: the sender: %w", err)
+	}
+	if err := out.To(m.To); err != nil {
+		return fmt.Errorf("mail: the recipient: %w", err)
+	}
+	out.Subject(m.Subject)
+	out.SetMessageID()
+	out.SetDate()
+	out.SetBodyString(gomail.TypeTextPlain, m.Text)
+	out.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	if err := client.DialAndSendWithContext(ctx, out); err != nil {
+		return fmt.Errorf("mail: send: %w", err)
+	}
+	return nil
+}
