@@ -27,6 +27,8 @@ const tokenCacheEntries = 1000
 type backend struct {
 	info Info
 	rest http.Handler
+	// auth is nil when auth/v1 is off.
+	auth http.Handler
 	// config is replaced as a whole when settings in the database change.
 	config atomic.Pointer[rest.Config]
 	// keys sign tokens; nil if somebody else issues them.
@@ -71,24 +73,27 @@ func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
 	if err != nil {
 		return b, err
 	}
-	if err := s.openRest(ctx, b, to); err != nil {
+	verifier, err := s.openVerifier(ctx, b)
+	if err != nil {
+		return b, err
+	}
+	if err := s.openRest(ctx, b, to, verifier); err != nil {
+		return b, err
+	}
+	if err := s.openAuth(ctx, b, to, verifier, keys.JWTSecret); err != nil {
 		return b, err
 	}
 	return b, s.publishURL(b)
 }
 
 // openRest opens the door for requests, reads the schema and makes the handler of rest/v1.
-func (s *Server) openRest(ctx context.Context, b *backend, to logins) error {
+func (s *Server) openRest(ctx context.Context, b *backend, to logins, verifier *rls.Verifier) error {
 	pool, err := s.openPool(ctx, b, to.requests)
 	if err != nil {
 		return err
 	}
 	b.pool = pool
 	database, err := s.openReplicas(ctx, b, to.requests)
-	if err != nil {
-		return err
-	}
-	verifier, err := s.openVerifier(ctx, b)
 	if err != nil {
 		return err
 	}

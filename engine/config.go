@@ -100,6 +100,9 @@ type Config struct {
 	// ServerTiming adds a Server-Timing header to answers.
 	ServerTiming bool
 
+	// Auth is what can be set about auth/v1.
+	Auth AuthConfig
+
 	LogLevel  slog.Level
 	LogFormat string
 }
@@ -113,6 +116,7 @@ func DefaultConfig() Config {
 		PoolSize: 10, PoolTimeout: 10 * time.Second, Prepared: true,
 		MaxBodyBytes: 64 << 20, MaxHeaderBytes: 64 << 10, RequestTimeout: time.Minute,
 		Compress: true, MaxEmbedDepth: 10, StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
+		Auth:     defaultAuthConfig(),
 		LogLevel: slog.LevelInfo, LogFormat: LogText,
 	}
 }
@@ -146,6 +150,7 @@ func (c *Config) Validate() error {
 	c.validateDatabase(&p)
 	c.validateTokens(&p)
 	c.validateRequests(&p)
+	c.validateAuth(&p)
 	return errors.Join(p...)
 }
 

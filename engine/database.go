@@ -37,9 +37,11 @@ func startEmbedded(ctx context.Context, cfg *Config, log *slog.Logger) (*cluster
 	return embedded, err
 }
 
-// logins are connection strings that log in as authenticator.
+// logins are connection strings.
 type logins struct {
+	// requests logs in as authenticator, auth as the owner of schema auth's tables.
 	requests string
+	auth     string
 	// sessions are for what a transaction pooler cannot do.
 	sessions string
 }
@@ -60,9 +62,27 @@ func (s *Server) prepareDatabase(ctx context.Context, ownerURL string, kept *sec
 	}
 	to.requests = to.sessions
 	if s.cfg.DirectURL != "" {
-		to.requests, err = withUser(s.cfg.DatabaseURL, authenticator, l.Password)
+		if to.requests, err = withUser(s.cfg.DatabaseURL, authenticator, l.Password); err != nil {
+			return logins{}, err
+		}
+	}
+	if s.cfg.Auth.Enabled && !isJWK(s.cfg.JWTSecret) {
+		to.auth, err = s.authLogin(ctx, l)
 	}
 	return to, err
+}
+
+// authLogin returns the way to log in for auth/v1.
+func (s *Server) authLogin(ctx context.Context, l login) (string, error) {
+	l.Role = authAdmin
+	if s.cfg.Auth.DatabasePassword != "" {
+		l.Password = s.cfg.Auth.DatabasePassword
+	}
+	direct, err := l.open(ctx)
+	if err != nil || s.cfg.DirectURL == "" {
+		return direct, err
+	}
+	return withUser(s.cfg.DatabaseURL, authAdmin, l.Password)
 }
 
 // Times between attempts to reach a database.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/pbkdf2"
@@ -23,8 +24,13 @@ import (
 // authenticator is the role that requests log in as; it may become the role of a token and nothing else.
 const authenticator = "authenticator"
 
-// login says how to get in as authenticator.
+// authAdmin is the role that auth/v1 logs in as; it owns the tables of schema auth, as in GoTrue's databases.
+const authAdmin = "supabase_auth_admin"
+
+// login says how to get in as a role of the server's own.
 type login struct {
+	// Role is authenticator if it is empty.
+	Role string
 	// OwnerURL connects as the role that ran the migrations.
 	OwnerURL string
 	Password string
@@ -32,10 +38,12 @@ type login struct {
 	Ours bool
 }
 
-// open returns a connection string that logs in as authenticator. It sets the role's password if that is ours to set: not
+func (l login) role() string { return cmp.Or(l.Role, authenticator) }
+
+// open returns a connection string that logs in as the role. It sets the role's password if that is ours to set: not
 // if the role was here before the migrations, nor if another server has set it, which must go on working.
 func (l login) open(ctx context.Context) (string, error) {
-	target, err := withUser(l.OwnerURL, authenticator, l.Password)
+	target, err := withUser(l.OwnerURL, l.role(), l.Password)
 	if err != nil {
 		return "", err
 	}
@@ -44,20 +52,28 @@ func (l login) open(ctx context.Context) (string, error) {
 		return target, nil
 	}
 	if !hasCode(err, "28P01", "28000") {
-		return "", fmt.Errorf("log in as %s: %w", authenticator, err)
+		return "", fmt.Errorf("log in as %s: %w", l.role(), err)
 	}
 	claimed, err := l.claim(ctx)
 	if err != nil {
-		return "", fmt.Errorf("set the password of role %s: %w", authenticator, err)
+		return "", fmt.Errorf("set the password of role %s: %w", l.role(), err)
 	}
 	if !claimed {
 		return "", fmt.Errorf("the database refuses the password of role %s, and it is not this server's to change: "+
-			"set authenticator-password to the one it has", authenticator)
+			"set %s to the one it has", l.role(), l.option())
 	}
 	if err := tryLogin(ctx, target); err != nil {
-		return "", fmt.Errorf("log in as %s: %w", authenticator, err)
+		return "", fmt.Errorf("log in as %s: %w", l.role(), err)
 	}
 	return target, nil
+}
+
+// option is where an operator sets the password.
+func (l login) option() string {
+	if l.role() == authAdmin {
+		return "auth-db-password"
+	}
+	return "authenticator-password"
 }
 
 // claim sets the password, once, and notes that in the migrations' table.
@@ -71,7 +87,7 @@ func (l login) claim(ctx context.Context) (bool, error) {
 		tag, err := tx.Exec(ctx, `
 			insert into nexus.core_objects (kind, name)
 			select 'login', $1 where $2 or exists (select from nexus.core_objects where kind = 'role' and name = $1)
-			on conflict do nothing`, authenticator, l.Ours)
+			on conflict do nothing`, l.role(), l.Ours)
 		if err != nil {
 			return err
 		}
@@ -82,7 +98,7 @@ func (l login) claim(ctx context.Context) (bool, error) {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "alter role "+authenticator+" with login password "+schema.QuoteLiteral(verifier))
+		_, err = tx.Exec(ctx, "alter role "+l.role()+" with login password "+schema.QuoteLiteral(verifier))
 		return err
 	})
 	if errors.Is(err, errNotOurs) || hasCode(err, "42501", "3F000", "42P01") {

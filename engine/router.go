@@ -26,6 +26,7 @@ func (s *Server) handler() http.Handler {
 	if s.cfg.Compress {
 		surface = s.compress(surface)
 	}
+	users := gatewayKey(limitBody(http.HandlerFunc(s.auth), s.cfg.MaxBodyBytes))
 	// As an httprouter.Handle, because an http.Handler would get the parameters by a context and thus a request of its own.
 	rest := func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { surface.ServeHTTP(w, r) }
 	for _, method := range []string{
@@ -33,6 +34,7 @@ func (s *Server) handler() http.Handler {
 	} {
 		router.Handle(method, restPath, rest)
 		router.Handle(method, restPath+"/*path", rest)
+		router.Handler(method, authPath+"/*path", users)
 	}
 	return access(survive(router, s.log), s.log, s.cfg.RequestTimeout)
 }
@@ -41,16 +43,19 @@ func (s *Server) handler() http.Handler {
 func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 	b := s.backend.Load()
 	if b == nil {
-		fail(w, r, &apierr.Error{Status: http.StatusServiceUnavailable, Code: "NEXUS503", Message: "The server is starting"})
+		fail(w, r, errStarting)
 		return
 	}
 	b.rest.ServeHTTP(w, r)
 }
 
+// errStarting answers requests that come too early.
+var errStarting = &apierr.Error{Status: http.StatusServiceUnavailable, Code: "NEXUS503", Message: "The server is starting"}
+
 func notFound(w http.ResponseWriter, r *http.Request) {
 	fail(w, r, &apierr.Error{
 		Status: http.StatusNotFound, Code: "NEXUS404", Message: "There is nothing at this path",
-		Hint: "Tables, views and functions are below " + restPath + "/.",
+		Hint: "Tables, views and functions are below " + restPath + "/, users below " + authPath + "/.",
 	})
 }
 
