@@ -75,6 +75,7 @@ func (o *configOptions) load(cmd *cobra.Command) error {
 	every := newConfigOptions()
 	every.bindCommon(all)
 	every.bindServer(all)
+	every.bindAuth(all)
 	if err := complete(cmd.Flags(), all); err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func environmentNames(option string) []string {
 	if option == "db-url" {
 		names = append(names, "DATABASE_URL")
 	}
+	if name := gotrueName(option); name != "" {
+		names = append(names, name)
+	}
 	return names
 }
 

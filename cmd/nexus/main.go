@@ -38,6 +38,7 @@ func newRootCommand() *cobra.Command {
 		newServeCommand(),
 		newKeysCommand(),
 		newTokenCommand(),
+		newMailCommand(),
 		newMigrateCommand(),
 		newPostgrestCommand(), newBenchCommand(),
 		newVersionCommand(),

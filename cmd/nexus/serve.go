@@ -27,11 +27,16 @@ func newServeCommand() *cobra.Command {
 	}
 	o.bindCommon(cmd.Flags())
 	o.bindServer(cmd.Flags())
+	o.bindAuth(cmd.Flags())
 	return cmd
 }
 
 func runServe(cmd *cobra.Command, o *configOptions) error {
-	server, err := engine.New(o.Config, o.logger(cmd.ErrOrStderr()))
+	log := o.logger(cmd.ErrOrStderr())
+	if unused := unusedGoTrue(os.Environ(), cmd.Flags()); len(unused) > 0 {
+		log.Warn("settings of GoTrue that are not used", "variables", strings.Join(unused, " "))
+	}
+	server, err := engine.New(o.Config, log)
 	if err != nil {
 		return err
 	}
