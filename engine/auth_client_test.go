@@ -37,7 +37,6 @@ func TestSupabaseJS(t *testing.T) {
 	}
 	box := newMailbox(t)
 	r := serve(t, func(cfg *Config) {
-		openAuthLogin(t, cfg)
 		psql(t, cfg.DatabaseURL, `
 			create table public.auth_notes (
 				id bigint generated always as identity primary key, body text not null, owner uuid not null default auth.uid());
@@ -64,15 +63,6 @@ func TestSupabaseJS(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, out, r.log)
 	}
 	t.Logf("%s", out)
-}
-
-// openAuthLogin lets the server log in as the role of auth/v1, which only one of the databases can have made.
-func openAuthLogin(t *testing.T, cfg *Config) {
-	t.Helper()
-	l := login{Role: authAdmin, OwnerURL: cfg.DatabaseURL, Password: cfg.AuthenticatorPassword, Ours: true}
-	if _, err := l.open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // missingTool skips loudly on a developer's machine and fails where everything must be installed.

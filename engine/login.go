@@ -60,7 +60,7 @@ func (l login) open(ctx context.Context) (string, error) {
 	}
 	if !claimed {
 		return "", fmt.Errorf("the database refuses the password of role %s, and it is not this server's to change: "+
-			"set %s to the one it has", l.role(), l.option())
+			"set %s to the password that it has", l.role(), l.option())
 	}
 	if err := tryLogin(ctx, target); err != nil {
 		return "", fmt.Errorf("log in as %s: %w", l.role(), err)
@@ -71,7 +71,7 @@ func (l login) open(ctx context.Context) (string, error) {
 // option is where an operator sets the password.
 func (l login) option() string {
 	if l.role() == authAdmin {
-		return "auth-db-password"
+		return "auth-db-password (or auth to false)"
 	}
 	return "authenticator-password"
 }

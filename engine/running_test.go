@@ -60,15 +60,24 @@ func serve(t *testing.T, change func(*Config)) *running {
 	if _, err := migrate(t.Context(), cfg.DatabaseURL, MigrateUp, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (login{OwnerURL: cfg.DatabaseURL, Password: cfg.AuthenticatorPassword, Ours: true}).open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	openLogins(t, &cfg)
 	if change != nil {
 		change(&cfg)
 	}
 	r := launch(t, cfg)
 	t.Cleanup(func() { r.stop() })
 	return r
+}
+
+// openLogins gives the roles that the server logs in as the passwords of the configuration.
+func openLogins(t *testing.T, cfg *Config) {
+	t.Helper()
+	for _, role := range []string{authenticator, authAdmin} {
+		l := login{Role: role, OwnerURL: cfg.DatabaseURL, Password: cfg.AuthenticatorPassword, Ours: true}
+		if _, err := l.open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func launch(t *testing.T, cfg Config) *running {

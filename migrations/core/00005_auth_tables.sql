@@ -14,7 +14,7 @@ begin
   end if;
   create role supabase_auth_admin with login noinherit;
   comment on role supabase_auth_admin is 'The server logs in as this role to keep users and their sessions; it owns the tables of schema auth';
-  insert into nexus.core_objects (kind, name) values ('role', 'supabase_auth_admin');
+  insert into nexus.core_objects (kind, name) values ('role', 'supabase_auth_admin') on conflict do nothing;
 exception
   -- Roles belong to all databases of a cluster, and another one may be migrating right now.
   when duplicate_object or unique_violation then null;
@@ -25,12 +25,52 @@ $$;
 comment on column nexus.core_objects.kind is
   'What was added: role, membership, login, schema, function, event trigger, type, table, column, nullable column, policy, or the kind of object a grant is on';
 
+-- Says whether the tables can be made here, or are here already. In a database that Supabase hosts we may not create them, and
+-- an auth.users of one's own making may be something else altogether. The rest of the server works without them.
+-- +goose StatementBegin
+create function nexus.auth_tables_fit() returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select not exists (
+    select
+    from unnest(array[
+      'auth.users', 'auth.sessions', 'auth.oauth_clients', 'auth.mfa_factors', 'auth.flow_state', 'auth.sso_providers'
+    ]) as t (name)
+    where pg_catalog.to_regclass(t.name) is not null and not exists (
+      select
+      from pg_catalog.pg_attribute a
+      join pg_catalog.pg_index i on i.indrelid = a.attrelid and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+      where a.attrelid = pg_catalog.to_regclass(t.name) and a.attname = 'id' and a.atttypid = 'uuid'::pg_catalog.regtype
+        and i.indisunique and i.indimmediate and i.indpred is null
+    )
+  )
+$$;
+-- +goose StatementEnd
+
+-- Says whether to make a table, and notes that it is ours.
+-- +goose StatementBegin
+create function nexus.begin_table(wanted text) returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if pg_catalog.to_regclass(wanted) is not null or not pg_catalog.has_schema_privilege('auth', 'create')
+    or not nexus.auth_tables_fit() then
+    return false;
+  end if;
+  insert into nexus.core_objects (kind, name) values ('table', wanted) on conflict do nothing;
+  return true;
+end
+$$;
+-- +goose StatementEnd
+
 -- +goose StatementBegin
 do $$
 declare
   wanted record;
 begin
-  if not pg_catalog.has_schema_privilege('auth', 'create') then
+  if not pg_catalog.has_schema_privilege('auth', 'create') or not nexus.auth_tables_fit() then
     return;
   end if;
   for wanted in
@@ -62,23 +102,6 @@ begin
     execute pg_catalog.format('comment on type %s is %L', wanted.name, wanted.meaning);
     insert into nexus.core_objects (kind, name) values ('type', wanted.name) on conflict do nothing;
   end loop;
-end
-$$;
--- +goose StatementEnd
-
--- Says whether to make a table, and notes that it is ours. Where we may not make any, as in a database that Supabase hosts,
--- the rest of the server still works.
--- +goose StatementBegin
-create function nexus.begin_table(wanted text) returns boolean
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if pg_catalog.to_regclass(wanted) is not null or not pg_catalog.has_schema_privilege('auth', 'create') then
-    return false;
-  end if;
-  insert into nexus.core_objects (kind, name) values ('table', wanted);
-  return true;
 end
 $$;
 -- +goose StatementEnd
@@ -1031,14 +1054,16 @@ end
 $$;
 -- +goose StatementEnd
 
-drop function nexus.begin_table(text);
-
 -- Tables that were here before us stay as they are, but what the server reads and writes must be there.
 -- +goose StatementBegin
 do $$
 declare
   wanted record;
 begin
+  if not nexus.auth_tables_fit() then
+    raise warning 'auth/v1 cannot work on these tables of schema auth: each needs a unique id of type uuid';
+    return;
+  end if;
   for wanted in
     select *
     from (values
@@ -1126,7 +1151,7 @@ begin
     );
     begin
       execute pg_catalog.format('alter table %s add column %I %s', wanted.table_name, wanted.name, wanted.definition);
-      insert into nexus.core_objects (kind, name) values ('column', wanted.table_name || '.' || wanted.name);
+      insert into nexus.core_objects (kind, name) values ('column', wanted.table_name || '.' || wanted.name) on conflict do nothing;
     exception
       when insufficient_privilege or undefined_object or undefined_column or undefined_table or invalid_foreign_key
         or datatype_mismatch then
@@ -1144,7 +1169,7 @@ begin
   loop
     begin
       execute pg_catalog.format('alter table auth.flow_state alter column %I drop not null', wanted.name);
-      insert into nexus.core_objects (kind, name) values ('nullable column', 'auth.flow_state.' || wanted.name);
+      insert into nexus.core_objects (kind, name) values ('nullable column', 'auth.flow_state.' || wanted.name) on conflict do nothing;
     exception
       when insufficient_privilege then
         raise warning 'logins at providers without PKCE need a nullable auth.flow_state.%: %', wanted.name, sqlerrm;
@@ -1192,10 +1217,8 @@ declare
   lend boolean;
   made record;
 begin
-  if not pg_catalog.has_schema_privilege(admin, 'auth', 'usage') then
-    grant usage on schema auth to supabase_auth_admin;
-    insert into nexus.core_objects (kind, name, grantee, privilege) values ('on schema', 'auth', admin, 'usage')
-    on conflict do nothing;
+  if not exists (select from nexus.core_objects o where o.kind = 'table' and o.name like 'auth.%') then
+    return;
   end if;
   if not pg_catalog.pg_has_role(current_user, admin, become) then
     execute pg_catalog.format('grant %I to %I', admin, current_user);
@@ -1219,6 +1242,7 @@ begin
   end if;
 exception
   when insufficient_privilege then
+    -- What follows gives access without ownership.
     raise notice 'the tables of auth/v1 stay with %: %', current_user, sqlerrm;
 end
 $$;
@@ -1231,6 +1255,9 @@ declare
   admin constant name := 'supabase_auth_admin';
   missing record;
 begin
+  if not nexus.auth_tables_fit() then
+    return;
+  end if;
   if not pg_catalog.has_schema_privilege(admin, 'auth', 'usage') then
     begin
       grant usage on schema auth to supabase_auth_admin;
@@ -1306,6 +1333,9 @@ begin
 end
 $$;
 -- +goose StatementEnd
+
+drop function nexus.begin_table(text);
+drop function nexus.auth_tables_fit();
 
 -- +goose Down
 
