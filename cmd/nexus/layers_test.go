@@ -233,6 +233,7 @@ func TestReadmeListsEveryOption(t *testing.T) {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.bindCommon(all)
 	o.bindServer(all)
+	o.bindAuth(all)
 	listed := regexp.MustCompile("(?m)^\\| (`--[^|]+) \\|").FindAllStringSubmatch(string(readme), -1)
 	var names []string
 	for _, row := range listed {

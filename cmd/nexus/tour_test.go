@@ -42,6 +42,7 @@ func TestTour(t *testing.T) {
 		"Content-Range: 0-0/1", "403 Forbidden", "\"code\":\"42501\"",
 		"CREATE FUNCTION\n1\n--\n", // open_todos as Bob
 		"\"swagger\":\"2.0\"", "\"/rpc/open_todos\"",
+		"\"email\":\"cleo@example.com\"", "\"task\":\"feed the cat\"",
 	} {
 		if !strings.Contains(strings.ReplaceAll(out.String(), "\r", ""), want) {
 			t.Errorf("the tour does not show %q\n%s", want, &out)

@@ -38,7 +38,7 @@ const (
 
 // rig is a handler on a database of its own, with a clock that stands still and a box for its mails.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	handler  http.Handler
 	verifier *rls.Verifier
 	keys     *rls.KeySet
@@ -63,7 +63,7 @@ func (r *rig) Send(_ context.Context, m *mail.Message) error {
 }
 
 // newRig makes a rig without limits.
-func newRig(t *testing.T, change func(*auth.Options)) *rig {
+func newRig(t testing.TB, change func(*auth.Options)) *rig {
 	t.Helper()
 	database := pgtest.New(t)
 	migrate(t, database.URL)
@@ -112,7 +112,7 @@ func newRig(t *testing.T, change func(*auth.Options)) *rig {
 	return r
 }
 
-func migrate(t *testing.T, databaseURL string) {
+func migrate(t testing.TB, databaseURL string) {
 	t.Helper()
 	conn, err := sql.Open("pgx", databaseURL)
 	if err != nil {
@@ -256,7 +256,7 @@ func (r *rig) mails() int {
 }
 
 // linkOf returns the path of a mail's link below auth/v1.
-func linkOf(t *testing.T, m *mail.Message) string {
+func linkOf(t testing.TB, m *mail.Message) string {
 	t.Helper()
 	for _, word := range strings.Fields(m.Text) {
 		if i := strings.Index(word, apiURL+"/verify?"); i >= 0 {
@@ -268,7 +268,7 @@ func linkOf(t *testing.T, m *mail.Message) string {
 }
 
 // codeOf returns a mail's code.
-func codeOf(t *testing.T, m *mail.Message) string {
+func codeOf(t testing.TB, m *mail.Message) string {
 	t.Helper()
 	for _, word := range strings.Fields(m.Text) {
 		word = strings.Trim(word, ".:,")

@@ -2,7 +2,9 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -40,15 +42,41 @@ func NewSMTP(cfg SMTPConfig) (*SMTP, error) {
 	if err := gomail.NewMsg().FromFormat(cfg.SenderName, cfg.From); err != nil {
 		return nil, fmt.Errorf("mail: the sender: %w", err)
 	}
-	_, err := s.client()
+	_, err := s.client(&dialer{})
 	return s, err
 }
 
-func (s *SMTP) client() (*gomail.Client, error) {
+// dialer remembers its connection, because the library leaves one open whose server does not answer as it should.
+type dialer struct {
+	host string // to verify the certificate of, where the connection begins with TLS; else empty
+	conn net.Conn
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	if d.host != "" {
+		conn, err = (&tls.Dialer{Config: &tls.Config{ServerName: d.host, MinVersion: tls.VersionTLS12}}).DialContext(ctx, network, address)
+	} else {
+		conn, err = new(net.Dialer).DialContext(ctx, network, address)
+	}
+	d.conn = conn
+	return conn, err
+}
+
+func (d *dialer) close() {
+	if d.conn != nil {
+		_ = d.conn.Close() // again, if all went well
+	}
+}
+
+func (s *SMTP) client(d *dialer) (*gomail.Client, error) {
+	if s.cfg.Port == implicitTLSPort {
+		d.host = s.cfg.Host
+	}
 	options := []gomail.Option{
 		gomail.WithPort(s.cfg.Port), gomail.WithTimeout(s.cfg.Timeout), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+		gomail.WithDialContextFunc(d.dial),
 	}
-	if s.cfg.Port == implicitTLSPort {
+	if d.host != "" {
 		options = append(options, gomail.WithSSL())
 	}
 	if s.cfg.User != "" {
@@ -75,10 +103,12 @@ func (s *SMTP) Send(ctx context.Context, m *Message) error {
 	out.SetDate()
 	out.SetBodyString(gomail.TypeTextPlain, m.Text)
 	out.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
-	client, err := s.client()
+	d := &dialer{}
+	client, err := s.client(d)
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	if err := client.DialAndSendWithContext(ctx, out); err != nil {

@@ -1,0 +1,4 @@
+package auth
+
+// NewID makes a random id.
+var NewID = newID
