@@ -186,6 +186,9 @@ func (s *Server) configureRest(ctx context.Context, b *backend, sessionURL strin
 	cfg.AggregatesEnabled, cfg.PlanEnabled, cfg.PreparedStatements = s.cfg.Aggregates, s.cfg.Plan, s.cfg.Prepared
 	cfg.ServerTimingEnabled, cfg.ServerTraceHeader = s.cfg.ServerTiming, s.cfg.TraceHeader
 	cfg.CORSAllowedOrigins = s.cfg.CORSOrigins
+	if s.cfg.Auth.Flows.RefuseBrowserAdmins {
+		cfg.ServerRoles = s.cfg.Auth.Flows.AdminRoles
+	}
 	cfg.ErrorVerbosityMinimal, cfg.TargetNames = s.cfg.ErrorVerbosity == minimalErrors, targetNames[s.cfg.LegacyTargetNames]
 	cfg.OpenAPIMode, cfg.OpenAPIServerProxyURI = rest.OpenAPIMode(s.cfg.OpenAPIMode), b.info.URL+restPath
 	conn, err := pgx.Connect(ctx, sessionURL)

@@ -166,6 +166,34 @@ func TestKeyRolesAndLog(t *testing.T) {
 	}
 }
 
+// A key of servers in a page has leaked.
+func TestBrowsersMayBeRefusedServerKeys(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(cfg *Config) {
+		cfg.Auth.Flows.RefuseBrowserAdmins = true
+		psql(t, cfg.DatabaseURL, "create table public.things (id int)")
+	})
+	keys, err := LoadKeys(r.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		key, origin string
+		status      int
+	}{
+		{keys.ServiceRoleKey, "https://app.example.com", http.StatusForbidden}, {keys.ServiceRoleKey, "", http.StatusOK},
+		{keys.AnonKey, "https://app.example.com", http.StatusOK},
+	} {
+		header := map[string]string{"Apikey": c.key}
+		if c.origin != "" {
+			header["Origin"] = c.origin
+		}
+		if got := r.call(http.MethodGet, "/rest/v1/things", header, nil); got.status != c.status {
+			t.Errorf("Origin %q: %d %s", c.origin, got.status, got.body)
+		}
+	}
+}
+
 // What a function does to its session ends with the request.
 func TestFunctionsKeepTheirSessionToThemselves(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -333,6 +334,15 @@ func claimsOf(t *testing.T, token string) map[string]any {
 	return claims
 }
 
+// The hash in a link cannot be computed by whoever guesses its code.
+func TestGuessingHashes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.want(200, "POST", "/otp", map[string]any{"email": "ann@example.com"})
+	sum := sha256.Sum224([]byte("ann@example.com" + codeOf(t, r.lastMail("ann@example.com"))))
+	r.refused(403, "otp_expired", "POST", "/verify", map[string]any{"token_hash": hex.EncodeToString(sum[:]), "type": "email"})
+}
+
 // Known and unknown addresses get the same answers after the same time.
 func TestEnumeration(t *testing.T) {
 	r := newRig(t, func(o *auth.Options) { o.Hasher = password.New(password.Config{Cost: 8}) })
@@ -363,6 +373,10 @@ func TestEnumeration(t *testing.T) {
 	r.want(200, "POST", "/resend", map[string]any{"email": "nobody@example.com", "type": "signup"})
 	if r.mails() != before {
 		t.Error("an unknown address got a mail")
+	}
+	again := r.call("POST", "/recover", map[string]any{"email": "known@example.com"})
+	if unknown := r.call("POST", "/recover", map[string]any{"email": "nobody@example.com"}); unknown.status != again.status || unknown.text != again.text {
+		t.Errorf("a second time: %d %s and %d %s", again.status, again.text, unknown.status, unknown.text)
 	}
 }
 

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -58,6 +60,7 @@ type Handler struct {
 	keys      func() *rls.KeySet
 	verifier  func() *rls.Verifier
 	refresh   refreshTokens
+	codeKey   []byte // of hashCode
 	hasher    *password.Hasher
 	rules     password.Rules
 	redirects *redirect.Policy
@@ -81,11 +84,15 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	codeKey, err := hkdf.Key(sha256.New, o.Secret, nil, "nexus one-time code", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
 	h := &Handler{
 		cfg: o.Config, store: o.Store, keys: o.Keys, verifier: o.Verifier, refresh: refreshTokens{o.Secret}, hasher: o.Hasher,
 		rules: o.Config.rules(), redirects: redirects, mailer: o.Mailer, templates: o.Templates,
 		providers: make(map[string]provider.Provider, len(o.Providers)), log: o.Logger, noteRole: o.Authenticated, now: o.Now,
-		limiters: newLimiters(&o.Config.Limits),
+		codeKey: codeKey,
 	}
 	for _, p := range o.Providers {
 		h.providers[p.Name()] = p
@@ -99,6 +106,7 @@ func New(o Options) (*Handler, error) {
 	if h.now == nil {
 		h.now = time.Now
 	}
+	h.limiters = newLimiters(&o.Config, h.now)
 	h.mux = h.routes()
 	return h, nil
 }

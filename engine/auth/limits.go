@@ -11,16 +11,22 @@ import (
 type limiters struct {
 	token, verify, anonymous, mfa, mail, account *limit.Limiter
 	otp                                          map[string]*limit.Limiter // by endpoint
+	// strangers spaces the mails that are never sent.
+	strangers *limit.Limiter
 }
 
 // otpEndpoints share a rate and have a bucket each.
 var otpEndpoints = []string{"signup", "otp", "magiclink", "recover", "resend", "user", "reauthenticate"}
 
-func newLimiters(rates *Limits) limiters {
+func newLimiters(cfg *Config, now func() time.Time) limiters {
+	rates := &cfg.Limits
 	l := limiters{
 		token: newLimiter(rates.Token), verify: newLimiter(rates.Verify), anonymous: newLimiter(rates.Anonymous),
 		mfa: newLimiter(rates.MFA), mail: newLimiter(rates.Mail), account: newLimiter(rates.Account),
 		otp: make(map[string]*limit.Limiter, len(otpEndpoints)),
+	}
+	if cfg.MailFrequency > 0 {
+		l.strangers = limit.NewAt(limit.Rate{Events: 1, Per: cfg.MailFrequency}, now)
 	}
 	for _, name := range otpEndpoints {
 		l.otp[name] = newLimiter(rates.OTP)
@@ -63,6 +69,18 @@ func (c *call) addressKey() string { return limit.AddressKey(limit.ClientIP(c.r,
 // does not depend on what was right.
 func (c *call) allowAttempt(account string) error {
 	return allow(c.h.limiters.account, account, "over_request_rate_limit", tooManyRequests)
+}
+
+// spacedStranger refuses for an unknown address what would be refused for a known one: a mail of the kind too soon after
+// another. Otherwise the second request would tell who is registered.
+func (c *call) spacedStranger(kind, email string) error {
+	if c.h.limiters.strangers == nil {
+		return nil
+	}
+	if ok, wait := c.h.limiters.strangers.Allow(kind + " " + email); !ok {
+		return tooSoon(wait)
+	}
+	return nil
 }
 
 // allowMail bounds the mails of the server.

@@ -36,7 +36,7 @@ type letter struct {
 // newLetter makes a code for an address. With PKCE its hash leads to an auth code.
 func (c *call) newLetter(kind mail.Kind, verification, to string, pkce bool) *letter {
 	l := &letter{kind: kind, verification: verification, to: to, code: newCode(c.h.cfg.OTPLength)}
-	l.hash = hashCode(to, l.code)
+	l.hash = c.h.hashCode(to, l.code)
 	if pkce {
 		l.hash = pkcePrefix + l.hash
 	}
@@ -83,6 +83,10 @@ func (c *call) spaced(sentAt *time.Time) error {
 	if wait <= 0 {
 		return nil
 	}
+	return tooSoon(wait)
+}
+
+func tooSoon(wait time.Duration) error {
 	seconds := max(int(wait/time.Second), 1)
 	return &Error{
 		Status: http.StatusTooManyRequests, Code: "over_email_send_rate_limit", RetryAfter: wait,

@@ -139,7 +139,7 @@ func recoverPassword(c *call) error {
 	err = c.do(func(tx *store.Tx) error {
 		user, err := tx.UserByEmail(c.ctx(), email, c.aud())
 		if errors.Is(err, store.ErrNotFound) {
-			return nil
+			return c.spacedStranger(typeRecovery, email)
 		}
 		if err != nil {
 			return err
@@ -189,7 +189,7 @@ func resend(c *call) error {
 		user, err := tx.UserByEmail(c.ctx(), email, c.aud())
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			return nil
+			return c.spacedStranger(in.Type, email)
 		case err != nil:
 			return err
 		case in.Type == typeSignUp && user.EmailConfirmedAt == nil:
@@ -206,7 +206,7 @@ func resend(c *call) error {
 			}
 			return c.sendEmailChange(tx, user, user.EmailChange, c.redirectTo(""), in.pkce())
 		}
-		return nil
+		return c.spacedStranger(in.Type, email)
 	})
 	return c.quietly(err)
 }

@@ -42,9 +42,9 @@ func (h *Handler) routes() *http.ServeMux {
 	on("POST /factors/{factor}/verify", verifyFactor, mfa, signedIn)
 	on("DELETE /factors/{factor}", unenrollFactor, signedIn)
 
-	on("GET /authorize", authorize)
-	on("GET /callback", callback)
-	on("POST /callback", callback)
+	on("GET /authorize", authorize, token)
+	on("GET /callback", callback, token)
+	on("POST /callback", callback, token)
 
 	on("POST /invite", invite, admin)
 	on("POST /admin/generate_link", generateLink, admin)

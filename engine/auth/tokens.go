@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,11 +29,12 @@ func newCode(digits int) string {
 	return strings.Repeat("0", digits-len(text)) + text
 }
 
-// hashCode is what is stored of a code, and what links carry: of the same form as GoTrue's, so that mails that were sent
-// before a database moved stay valid.
-func hashCode(address, code string) string {
-	sum := sha256.Sum224([]byte(address + code))
-	return hex.EncodeToString(sum[:])
+// hashCode is what is stored of a code, and what links carry. It takes the server's secret: a code has so few digits that
+// otherwise anybody could compute the hashes of all, and try those instead of the code.
+func (h *Handler) hashCode(address, code string) string {
+	mac := hmac.New(sha256.New224, h.codeKey)
+	mac.Write([]byte(address + " " + code))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // pkcePrefix marks the hash of a link that ends in an auth code.

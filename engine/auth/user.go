@@ -270,7 +270,7 @@ func (c *call) spendNonce(nonce string) error {
 		if err != nil {
 			return err
 		}
-		given := hashCode(user.Email, nonce)
+		given := c.h.hashCode(user.Email, nonce)
 		if user.ReauthenticationToken == "" || !c.within(user.ReauthenticationSentAt, c.h.cfg.OTPLife) ||
 			subtle.ConstantTimeCompare([]byte(given), []byte(user.ReauthenticationToken)) != 1 {
 			return unprocessable("reauthentication_not_valid", "Nonce has expired or is invalid")

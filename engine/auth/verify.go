@@ -61,7 +61,7 @@ func verifyCode(c *call) error {
 		if err := c.allowAttempt("code " + email); err != nil {
 			return err
 		}
-		v.Email, v.TokenHash = email, hashCode(email, v.Token)
+		v.Email, v.TokenHash = email, c.h.hashCode(email, v.Token)
 	}
 	var out any
 	err := c.do(func(tx *store.Tx) error {

@@ -56,6 +56,8 @@ type Config struct {
 	Schemas         []string // db-schemas, the first is the default
 	ExtraSearchPath []string // db-extra-search-path
 	AnonRole        string   // db-anon-role, "" refuses anonymous requests
+	// ServerRoles are refused in requests with an Origin: their keys are not for pages in browsers.
+	ServerRoles []string
 	// MaxRows is db-max-rows; nil means no limit.
 	MaxRows    *int64
 	PreRequest *schema.Ident // db-pre-request

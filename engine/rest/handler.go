@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,6 +125,11 @@ func (x *exchange) answer() (*render.Response, error) {
 	}
 	x.identity = identity
 	x.h.opts.Authenticated(ctx, identity.Role)
+	if x.http.Header.Get("Origin") != "" && slices.Contains(x.cfg.ServerRoles, identity.Role) {
+		return nil, &apierr.Error{
+			Status: http.StatusForbidden, Code: "NEXUS403", Message: "Keys of servers are not accepted from browsers",
+		}
+	}
 	if x.snap = x.h.opts.Snapshot(); x.snap == nil {
 		return nil, &apierr.Error{
 			Status: http.StatusServiceUnavailable, Code: "PGRST002",
