@@ -14,10 +14,10 @@ import (
 
 // Limits of what an imported hash may cost: a row of a dump must not exhaust the server.
 const (
-	maxArgonKiB     = 256 << 10
+	maxMemory       = 256 << 20 // bytes, of one hash at work
 	maxArgonTime    = 20
 	maxArgonThreads = 16
-	maxScryptPower  = 18 // of N: with r = 8, a quarter of a gibibyte
+	maxScryptPower  = 18 // of N
 	maxScryptR      = 16
 	maxScryptP      = 16
 	maxKeyBytes     = 128
@@ -55,12 +55,12 @@ func parseArgon(parts []string) (foreign, error) {
 		return nil, ErrHash
 	}
 	n, ok := numbers(parts[3], "m", "t", "p")
-	if !ok || n[0] > maxArgonKiB || n[1] < 1 || n[1] > maxArgonTime || n[2] < 1 || n[2] > maxArgonThreads {
+	if !ok || n[0] > maxMemory>>10 || n[1] < 1 || n[1] > maxArgonTime || n[2] < 1 || n[2] > maxArgonThreads {
 		return nil, ErrHash
 	}
-	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
-	hash, err2 := base64.RawStdEncoding.DecodeString(parts[5])
-	if err1 != nil || err2 != nil || len(salt) == 0 || len(hash) < 4 || len(hash) > maxKeyBytes {
+	salt, ok1 := decode(base64.RawStdEncoding, parts[4])
+	hash, ok2 := decode(base64.RawStdEncoding, parts[5])
+	if !ok1 || !ok2 || len(salt) == 0 || len(hash) < 4 {
 		return nil, ErrHash
 	}
 	return &argon{
@@ -78,7 +78,7 @@ func (a *argon) verify(password string) bool {
 }
 
 // firebase is a hash of Firebase's: a scrypt key encrypts the project's signer key, and the result is what is kept. Its form is
-// GoTrue's: $fbscrypt$v=1,n=14,r=8,p=1,ss=…,sk=…$salt$hash, with n as a power of two.
+// GoTrue's: $fbscrypt$v=1,n=14,r=8,p=1,ss=…,sk=…$salt$hash, with n as a power of two; ss may be left out.
 type firebase struct {
 	n, r, p                          int
 	separator, signer, salt, encoded []byte
@@ -88,28 +88,32 @@ func parseScrypt(parts []string) (foreign, error) {
 	if len(parts) != 5 {
 		return nil, ErrHash
 	}
-	settings, separator, ok1 := strings.Cut(parts[2], ",ss=")
-	separator, signer, ok2 := strings.Cut(separator, ",sk=")
+	settings, signer, signed := strings.Cut(parts[2], ",sk=")
+	settings, separator, _ := strings.Cut(settings, ",ss=")
 	n, ok := numbers(settings, "v", "n", "r", "p")
-	if !ok || !ok1 || !ok2 || n[0] != 1 || n[1] < 1 || n[1] > maxScryptPower || n[2] < 1 || n[2] > maxScryptR || n[3] < 1 || n[3] > maxScryptP {
+	if !ok || !signed || n[0] != 1 || n[1] < 1 || n[1] > maxScryptPower || n[2] < 1 || n[2] > maxScryptR || n[3] < 1 || n[3] > maxScryptP {
 		return nil, ErrHash
 	}
 	f := &firebase{n: 1 << n[1], r: n[2], p: n[3]}
+	if f.memory() > maxMemory {
+		return nil, ErrHash
+	}
 	for _, field := range []struct {
 		into *[]byte
 		text string
 	}{{&f.separator, separator}, {&f.signer, signer}, {&f.salt, parts[3]}, {&f.encoded, parts[4]}} {
-		decoded, err := base64.StdEncoding.DecodeString(field.text)
-		if err != nil {
+		if *field.into, ok = decode(base64.StdEncoding, field.text); !ok {
 			return nil, ErrHash
 		}
-		*field.into = decoded
 	}
 	if len(f.signer) == 0 || len(f.salt) == 0 {
 		return nil, ErrHash
 	}
 	return f, nil
 }
+
+// memory is how many bytes the computation takes, but for a few: N blocks of 128·r (RFC 7914, section 5).
+func (f *firebase) memory() int { return 128 * f.r * f.n }
 
 const firebaseKeyBytes = 32
 
@@ -126,6 +130,15 @@ func (f *firebase) verify(password string) bool {
 	out := make([]byte, len(f.signer))
 	cipher.NewCTR(block, make([]byte, aes.BlockSize)).XORKeyStream(out, f.signer) //nolint:gosec // the scheme has no other counter
 	return subtle.ConstantTimeCompare(out, f.encoded) == 1
+}
+
+// decode reads base64 of at most maxKeyBytes. Unlike the library's, it refuses line breaks: they have no place in a hash.
+func decode(encoding *base64.Encoding, text string) ([]byte, bool) {
+	if encoding.DecodedLen(len(text)) > maxKeyBytes+2 || strings.ContainsAny(text, "\r\n") {
+		return nil, false
+	}
+	decoded, err := encoding.DecodeString(text)
+	return decoded, err == nil && len(decoded) <= maxKeyBytes
 }
 
 // numbers reads "a=1,b=2" with exactly these names.
