@@ -3,13 +3,21 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 )
 
+// ErrUnchecked means that it could not be found out whether a password has leaked.
+var ErrUnchecked = errors.New("password: cannot tell whether it has leaked")
+
+// leastLength is what no rule may go below, as in GoTrue.
+const leastLength = 6
+
 // Rules say which passwords are strong enough.
 type Rules struct {
-	// MinLength is the least number of bytes.
+	// MinLength is the least number of bytes; less than 6 means 6.
 	MinLength int
 	// Required are sets of characters, of each of which a password needs one.
 	Required []string
@@ -32,7 +40,8 @@ type WeakError struct {
 // Error implements error.
 func (e *WeakError) Error() string { return e.Message }
 
-// Check fails with a WeakError, with ErrTooLong, or when it is not known whether the password has leaked and must be.
+// Check fails with a *WeakError; with ErrTooLong; with ErrUnchecked and its cause, if it cannot be told whether the password has
+// leaked.
 func (r Rules) Check(ctx context.Context, password string) error {
 	if len(password) > maxBytes {
 		return ErrTooLong
@@ -42,11 +51,11 @@ func (r Rules) Check(ctx context.Context, password string) error {
 		weak.Reasons = append(weak.Reasons, reason)
 		weak.Message = strings.TrimSpace(weak.Message + " " + message)
 	}
-	if len(password) < r.MinLength {
-		add("length", fmt.Sprintf("Password should be at least %d characters.", r.MinLength))
+	if least := r.minLength(); len(password) < least {
+		add("length", fmt.Sprintf("Password should be at least %d characters.", least))
 	}
 	for _, set := range r.Required {
-		if !strings.ContainsAny(password, set) {
+		if set != "" && !strings.ContainsAny(password, set) {
 			add("characters", "Password should contain at least one character of each: "+strings.Join(r.Required, ", ")+".")
 			break
 		}
@@ -54,7 +63,7 @@ func (r Rules) Check(ctx context.Context, password string) error {
 	if r.Breached != nil {
 		leaked, err := r.Breached.Breached(ctx, password)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrUnchecked, err)
 		}
 		if leaked {
 			add("pwned", "Password is known to be weak and easy to guess, please choose a different one.")
@@ -91,5 +100,33 @@ func ParseRequired(text string) []string {
 	return sets
 }
 
-// Random returns a password that nobody knows.
-func Random() string { return rand.Text() + rand.Text() }
+func (r Rules) minLength() int { return max(r.MinLength, leastLength) }
+
+// Random returns a password that nobody knows, and that satisfies rules without sets of characters.
+func Random() string { return Rules{}.Random() }
+
+// Random returns a password that nobody knows and that has a character of each set. It is longer than 72 bytes only if the rules
+// leave no other way.
+func (r Rules) Random() string {
+	var text strings.Builder
+	for _, set := range r.Required {
+		if chars := []rune(set); len(chars) > 0 {
+			text.WriteRune(chars[randomIndex(len(chars))])
+		}
+	}
+	// The characters of the sets are no secret to speak of; the 130 bits of one rand.Text are.
+	text.WriteString(rand.Text())
+	for text.Len() < r.minLength() {
+		text.WriteString(rand.Text()[:1])
+	}
+	return text.String()
+}
+
+// randomIndex returns a random number from 0 up to n.
+func randomIndex(n int) int {
+	i, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
+	if err != nil {
+		panic(err) // the reader never fails
+	}
+	return int(i.Int64())
+}
