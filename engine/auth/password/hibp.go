@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/sha1" //nolint:gosec // what the service asks for
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -27,12 +30,21 @@ type HIBP struct {
 	Client *http.Client
 	// FailClosed refuses passwords while the service cannot be asked. Otherwise they are taken.
 	FailClosed bool
+	// Log is told when the service cannot be asked and passwords are taken; nil for nobody.
+	Log *slog.Logger
 }
 
-// Breached implements Checker.
+// Breached implements Checker. Its errors and what it logs say nothing of the password.
 func (h *HIBP) Breached(ctx context.Context, password string) (bool, error) {
 	leaked, err := h.ask(ctx, password)
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // the address has the first digits of the password's hash
+	}
 	if err != nil && !h.FailClosed && ctx.Err() == nil {
+		if h.Log != nil {
+			h.Log.WarnContext(ctx, "cannot ask whether a password has leaked, it is taken", "error", err)
+		}
 		return false, nil // a service that is down must not keep people out
 	}
 	return leaked, err
