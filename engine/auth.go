@@ -63,9 +63,11 @@ func (s *Server) openAuth(ctx context.Context, b *backend, to logins, verifier *
 		return err
 	}
 	users := store.New(pool)
+	hasher := password.New(password.Config{})
+	b.onClose(func(context.Context) error { hasher.Close(); return nil })
 	handler, err := auth.New(auth.Options{
 		Config: flows, Store: users, Keys: b.keys.Load, Verifier: func() *rls.Verifier { return verifier },
-		Secret: []byte(secret), Hasher: password.New(password.Config{}), Mailer: mailer, Templates: templates,
+		Secret: []byte(secret), Hasher: hasher, Mailer: mailer, Templates: templates,
 		Providers: providers, Logger: s.log, Authenticated: setRole,
 	})
 	if err != nil {

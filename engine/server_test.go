@@ -181,7 +181,8 @@ func TestBrowsersMayBeRefusedServerKeys(t *testing.T) {
 		key, origin string
 		status      int
 	}{
-		{keys.ServiceRoleKey, "https://app.example.com", http.StatusForbidden}, {keys.ServiceRoleKey, "", http.StatusOK},
+		{keys.ServiceRoleKey, "https://app.example.com", http.StatusForbidden},
+		{keys.ServiceRoleKey, "", http.StatusOK},
 		{keys.AnonKey, "https://app.example.com", http.StatusOK},
 	} {
 		header := map[string]string{"Apikey": c.key}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"nexus/engine/auth"
-	"nexus/engine/auth/password"
 	"nexus/rls"
 )
 
@@ -345,7 +344,7 @@ func TestGuessingHashes(t *testing.T) {
 
 // Known and unknown addresses get the same answers after the same time.
 func TestEnumeration(t *testing.T) {
-	r := newRig(t, func(o *auth.Options) { o.Hasher = password.New(password.Config{Cost: 8}) })
+	r := newRig(t, func(o *auth.Options) { o.Hasher = hasher(t, 8) })
 	r.member("known@example.com")
 	measure := func(email string) (answer, time.Duration) {
 		began := time.Now()

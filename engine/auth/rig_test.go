@@ -97,7 +97,7 @@ func newRig(t testing.TB, change func(*auth.Options)) *rig {
 	options := auth.Options{
 		Config: auth.DefaultConfig(), Store: store.New(pool), Secret: []byte(secret),
 		Keys: func() *rls.KeySet { return r.keys }, Verifier: func() *rls.Verifier { return r.verifier },
-		Hasher: password.New(password.Config{Cost: 4}), Mailer: r, Templates: templates, Now: r.clock,
+		Hasher: hasher(t, 4), Mailer: r, Templates: templates, Now: r.clock,
 	}
 	options.Config.SiteURL, options.Config.ExternalURL = siteURL, apiURL
 	options.Config.Limits = auth.Limits{}
@@ -325,3 +325,10 @@ func (r *rig) exec(sql string) {
 
 // rate is a limit for tests.
 func rate(events int) limit.Rate { return limit.Rate{Events: events, Per: time.Hour, Burst: events} }
+
+func hasher(t testing.TB, cost int) *password.Hasher {
+	t.Helper()
+	h := password.New(password.Config{Cost: cost})
+	t.Cleanup(h.Close)
+	return h
+}

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/crypto/bcrypt"
 )
 
 // Errors of hashing.
@@ -22,8 +18,12 @@ var (
 	ErrHash = errors.New("password: unknown kind of hash")
 )
 
-// maxBytes is what bcrypt sees of a password.
-const maxBytes = 72
+const (
+	// maxBytes is what bcrypt sees of a password.
+	maxBytes = 72
+	// defaultCost is that of GoTrue.
+	defaultCost = 10
+)
 
 // Config has the settings of a Hasher; zero values are the defaults.
 type Config struct {
@@ -35,9 +35,11 @@ type Config struct {
 	Queue int
 }
 
-// Hasher hashes passwords. It is safe for concurrent use.
+// Hasher hashes passwords. It is safe for concurrent use, until it is closed.
 type Hasher struct {
 	cost    int
+	work    chan func()
+	workers sync.WaitGroup
 	slots   chan struct{}
 	queue   int64
 	waiting atomic.Int64
@@ -45,10 +47,10 @@ type Hasher struct {
 	decoy func() (string, error)
 }
 
-// New makes a hasher.
+// New makes a hasher, which has to be closed.
 func New(cfg Config) *Hasher {
 	if cfg.Cost == 0 {
-		cfg.Cost = bcrypt.DefaultCost
+		cfg.Cost = defaultCost
 	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = max(runtime.NumCPU()/2, 1)
@@ -56,12 +58,38 @@ func New(cfg Config) *Hasher {
 	if cfg.Queue <= 0 {
 		cfg.Queue = 256
 	}
-	h := &Hasher{cost: cfg.Cost, slots: make(chan struct{}, cfg.Workers), queue: int64(cfg.Queue)}
-	h.decoy = sync.OnceValues(func() (string, error) {
-		hash, err := bcrypt.GenerateFromPassword([]byte(Random()), h.cost)
-		return string(hash), err
-	})
+	h := &Hasher{cost: cfg.Cost, slots: make(chan struct{}, cfg.Workers), queue: int64(cfg.Queue), work: make(chan func())}
+	for range cfg.Workers {
+		h.workers.Go(h.serve)
+	}
+	h.decoy = sync.OnceValues(func() (string, error) { return newBcrypt(Random(), h.cost) })
 	return h
+}
+
+// Close ends the workers. Nobody may use the hasher any more.
+func (h *Hasher) Close() {
+	close(h.work)
+	h.workers.Wait()
+}
+
+// serve computes on a thread of its own, which gets what time others leave. The thread ends with it, because its priority
+// cannot be raised again.
+func (h *Hasher) serve() {
+	runtime.LockOSThread()
+	lowerPriority()
+	for f := range h.work {
+		f()
+	}
+}
+
+// compute runs f, which takes long, on a worker.
+func (h *Hasher) compute(f func()) {
+	done := make(chan struct{})
+	h.work <- func() {
+		defer close(done)
+		f()
+	}
+	<-done
 }
 
 // enter waits for a slot. It fails with ErrBusy, or the context's error.
@@ -87,7 +115,7 @@ func (h *Hasher) enter(ctx context.Context) error {
 func (h *Hasher) leave() { <-h.slots }
 
 // Hash returns the bcrypt hash of a password. It fails with ErrTooLong, ErrBusy and the context's error.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+func (h *Hasher) Hash(ctx context.Context, password string) (hash string, err error) {
 	if len(password) > maxBytes {
 		return "", ErrTooLong
 	}
@@ -95,8 +123,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.leave()
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), h.cost)
-	return string(hash), err
+	h.compute(func() { hash, err = newBcrypt(password, h.cost) })
+	return hash, err
 }
 
 // Verify reports whether the password is that of the hash, and whether the hash should be replaced by one of ours. A hash of
@@ -106,19 +134,16 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (ok, rehash 
 		return false, false, err
 	}
 	defer h.leave()
-	switch {
-	case isBcrypt(hash):
-		ok = bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil
-		cost, err := bcrypt.Cost([]byte(hash))
-		return ok, ok && (err != nil || cost != h.cost), nil
-	default:
-		foreign, err := parseForeign(hash)
-		if err != nil {
-			return false, false, nil // whose hash cannot be read has no password
-		}
-		ok = foreign.verify(password)
-		return ok, ok && len(password) <= maxBytes, nil
+	if own, isOwn := parseBcrypt(hash); isOwn {
+		h.compute(func() { ok = own.verify(password) })
+		return ok, ok && own.cost != h.cost && len(password) <= maxBytes, nil
 	}
+	other, err := parseForeign(hash)
+	if err != nil {
+		return false, false, nil // whose hash cannot be read has no password
+	}
+	h.compute(func() { ok = other.verify(password) })
+	return ok, ok && len(password) <= maxBytes, nil
 }
 
 // VerifyUnknown does the work of Verify for nobody, so that the time of an answer does not tell who is known.
@@ -127,40 +152,24 @@ func (h *Hasher) VerifyUnknown(ctx context.Context, password string) error {
 		return err
 	}
 	defer h.leave()
-	decoy, err := h.decoy()
-	if err != nil {
-		return err
-	}
-	_ = bcrypt.CompareHashAndPassword([]byte(decoy), []byte(password))
-	return nil
+	var err error
+	h.compute(func() {
+		var decoy string
+		if decoy, err = h.decoy(); err != nil {
+			return
+		}
+		if own, ok := parseBcrypt(decoy); ok {
+			_ = own.verify(password)
+		}
+	})
+	return err
 }
 
 // CheckHash reports whether a hash is of a kind that Verify understands; else it fails with ErrHash.
 func CheckHash(hash string) error {
-	if isBcrypt(hash) {
-		cost, err := bcrypt.Cost([]byte(hash))
-		if err != nil || cost > maxImportedCost || len(hash) != bcryptLength {
-			return ErrHash
-		}
+	if _, ok := parseBcrypt(hash); ok {
 		return nil
 	}
 	_, err := parseForeign(hash)
 	return err
-}
-
-const (
-	bcryptLength = 60
-	// maxImportedCost keeps a hash from occupying a processor for minutes.
-	maxImportedCost = 16
-)
-
-func isBcrypt(hash string) bool {
-	for _, prefix := range []string{"$2a$", "$2b$", "$2y$", "$2x$"} {
-		if rest, ok := strings.CutPrefix(hash, prefix); ok {
-			cost, _, _ := strings.Cut(rest, "$")
-			n, err := strconv.Atoi(cost)
-			return err == nil && n <= maxImportedCost
-		}
-	}
-	return false
 }

@@ -15,9 +15,16 @@ import (
 	"nexus/engine/auth/password"
 )
 
+func newHasher(t *testing.T, cfg password.Config) *password.Hasher {
+	t.Helper()
+	h := password.New(cfg)
+	t.Cleanup(h.Close)
+	return h
+}
+
 func TestHashAndVerify(t *testing.T) {
 	t.Parallel()
-	h := password.New(password.Config{Cost: bcrypt.MinCost})
+	h := newHasher(t, password.Config{Cost: bcrypt.MinCost})
 	hash, err := h.Hash(t.Context(), "correct horse")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +40,7 @@ func TestHashAndVerify(t *testing.T) {
 	if _, err := h.Hash(t.Context(), strings.Repeat("x", 73)); !errors.Is(err, password.ErrTooLong) {
 		t.Errorf("73 bytes: %v", err)
 	}
-	stronger := password.New(password.Config{Cost: bcrypt.MinCost + 1})
+	stronger := newHasher(t, password.Config{Cost: bcrypt.MinCost + 1})
 	if ok, rehash, err := stronger.Verify(t.Context(), hash, "correct horse"); !ok || !rehash || err != nil {
 		t.Errorf("a hash of another cost: %v, %v, %v", ok, rehash, err)
 	}
@@ -42,10 +49,42 @@ func TestHashAndVerify(t *testing.T) {
 	}
 }
 
+// Our loop computes what the library's does.
+func TestBcryptIsBcrypt(t *testing.T) {
+	t.Parallel()
+	h := newHasher(t, password.Config{Cost: 5})
+	for _, text := range []string{"", "a", "correct horse", "pässwörd", strings.Repeat("x", 71), strings.Repeat("y", 72), "nul\x00inside"} {
+		theirs, err := bcrypt.GenerateFromPassword([]byte(text), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, rehash, err := h.Verify(t.Context(), string(theirs), text); !ok || rehash || err != nil {
+			t.Errorf("%q: %v, %v, %v", text, ok, rehash, err)
+		}
+		ours, err := h.Hash(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bcrypt.CompareHashAndPassword([]byte(ours), []byte(text)); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	long := strings.Repeat("z", 80)
+	theirs, err := bcrypt.GenerateFromPassword([]byte(long[:72]), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As the library, beyond 72 bytes: an import must not lock anybody out.
+	want := bcrypt.CompareHashAndPassword(theirs, []byte(long)) == nil
+	if got, _, err := h.Verify(t.Context(), string(theirs), long); err != nil || got != want {
+		t.Errorf("80 bytes: %v, want %v", got, want)
+	}
+}
+
 // Hashes that other programs made: PHP's bcrypt, the argon2 command, and the example of Firebase's scrypt.
 func TestForeignHashes(t *testing.T) {
 	t.Parallel()
-	h := password.New(password.Config{})
+	h := newHasher(t, password.Config{})
 	for name, c := range map[string]struct{ hash, password string }{
 		"bcrypt 2y": {"$2y$10$.vGA1O9wmRjrwAVXD98HNOgsNpDczlqm3Jq7KnEd1rVAGv3Fykk1a", "rasmuslerdorf"},
 		"argon2id":  {"$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password"},
@@ -79,7 +118,7 @@ var badHashes = []string{
 
 func TestBadHashes(t *testing.T) {
 	t.Parallel()
-	h := password.New(password.Config{})
+	h := newHasher(t, password.Config{})
 	for _, hash := range badHashes {
 		if err := password.CheckHash(hash); !errors.Is(err, password.ErrHash) {
 			t.Errorf("%q: %v", hash, err)
@@ -101,7 +140,7 @@ func FuzzCheckHash(f *testing.F) {
 // Only so many are at work, so many wait, and the others are told at once.
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	h := password.New(password.Config{Cost: 8, Workers: 1, Queue: 3})
+	h := newHasher(t, password.Config{Cost: 8, Workers: 1, Queue: 3})
 	const callers = 40
 	results := make(chan error, callers)
 	var ready, start sync.WaitGroup

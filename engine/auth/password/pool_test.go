@@ -16,6 +16,7 @@ func TestQueueBounds(t *testing.T) {
 	t.Parallel()
 	const workers, places, callers = 2, 3, 10
 	h := password.New(password.Config{Cost: bcrypt.MinCost, Workers: workers, Queue: places})
+	t.Cleanup(h.Close)
 	hash, err := h.Hash(t.Context(), "correct horse")
 	if err != nil {
 		t.Fatal(err)
