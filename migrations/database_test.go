@@ -75,7 +75,7 @@ func newDatabase(t *testing.T) string {
 func alone(t *testing.T) {
 	t.Helper()
 	drop := func() {
-		execDetached(t, "drop role if exists anon, authenticated, service_role, authenticator, supabase_auth_admin")
+		execDetached(t, "drop role if exists anon, authenticated, service_role, authenticator, supabase_auth_admin, nexus_app")
 	}
 	drop()
 	t.Cleanup(drop)

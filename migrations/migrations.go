@@ -2,6 +2,9 @@
 //
 // The core set makes a database ready to be served: roles, functions for policies, default privileges and notifications of
 // schema changes. It leaves alone what it finds, and its down migrations remove only what it added.
+//
+// The application set is the Nexus application in the schema public: tenants, their agents and their data. It stands on the
+// core set and owns its tables, so it needs a database without others of the same names.
 package migrations
 
 import (
@@ -17,11 +20,12 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-//go:embed core/*.sql
-var core embed.FS
+//go:embed core/*.sql app/*.sql
+var files embed.FS
 
 const (
 	coreTable = "nexus.core_migrations"
+	appTable  = "nexus.app_migrations"
 	// lockID is of our own, so that an application that uses goose on the same database does not wait for us.
 	lockID int64 = 0x6e65787573 // "nexus"
 	// lockSeconds is how long to wait for another process that is migrating, asking once a second.
@@ -32,11 +36,21 @@ const (
 // or the database's owner with the right to create roles. Several processes may migrate at once; all but one wait.
 // PostgreSQL 14 or newer is required.
 func Core(db *sql.DB, log *slog.Logger) (*goose.Provider, error) {
-	files, err := fs.Sub(core, "core")
+	return newProvider(db, log, "core", coreTable, "Versions of the core migrations, kept by goose")
+}
+
+// App returns the provider of the application's set, under the same conditions. PostgreSQL 15 or newer is required, and the
+// core set must have been applied.
+func App(db *sql.DB, log *slog.Logger) (*goose.Provider, error) {
+	return newProvider(db, log, "app", appTable, "Versions of the migrations of the application, kept by goose")
+}
+
+func newProvider(db *sql.DB, log *slog.Logger, dir, table, meaning string) (*goose.Provider, error) {
+	set, err := fs.Sub(files, dir)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := database.NewStore(database.DialectPostgres, coreTable)
+	inner, err := database.NewStore(database.DialectPostgres, table)
 	if err != nil {
 		return nil, err
 	}
@@ -44,13 +58,16 @@ func Core(db *sql.DB, log *slog.Logger) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectCustom, db, files,
-		goose.WithStore(&store{inner}), goose.WithSessionLocker(locker), goose.WithSlog(log),
+	return goose.NewProvider(goose.DialectCustom, db, set,
+		goose.WithStore(&store{inner, meaning}), goose.WithSessionLocker(locker), goose.WithSlog(log),
 		goose.WithDisableGlobalRegistry(true))
 }
 
 // store keeps the versions in the schema nexus, which it creates first.
-type store struct{ database.Store }
+type store struct {
+	database.Store
+	meaning string
+}
 
 // TableExists implements database.StoreExtender.
 func (s *store) TableExists(ctx context.Context, db database.DBTxConn) (bool, error) {
@@ -78,6 +95,6 @@ func (s *store) CreateVersionTable(ctx context.Context, db database.DBTxConn) er
 	if err := s.Store.CreateVersionTable(ctx, db); err != nil {
 		return err
 	}
-	_, err := db.ExecContext(ctx, "comment on table "+s.Tablename()+" is 'Versions of the core migrations, kept by goose'")
+	_, err := db.ExecContext(ctx, "comment on table "+s.Tablename()+" is '"+s.meaning+"'")
 	return err
 }
