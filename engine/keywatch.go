@@ -21,6 +21,7 @@ const keyInterval = time.Second
 func (s *Server) openVerifier(ctx context.Context, b *backend) (*rls.Verifier, error) {
 	cfg := rls.VerifierConfig{
 		JWKSURL: s.cfg.JWKSURL, Audience: s.cfg.JWTAudience, AnonRole: anonRole, CacheEntries: tokenCacheEntries, Logger: s.log,
+		Credentials: true,
 	}
 	path := filepath.Join(s.cfg.DataDir, secretsFile)
 	seen, err := os.Stat(path) // before the keys are read, so that no change goes unseen

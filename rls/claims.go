@@ -83,6 +83,9 @@ func (v *Verifier) judge(payload []byte) (*verdict, *Error) {
 		expires: timeClaimOf(claims["exp"]), before: timeClaimOf(claims["nbf"]), since: timeClaimOf(claims["iat"]),
 	}
 	out.identity, out.refused = v.identityOf(claims)
+	if v.credentials && out.refused == nil {
+		out.identity.Caller, out.refused = callerOf(out.identity, out)
+	}
 	return out, nil
 }
 

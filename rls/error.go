@@ -42,6 +42,7 @@ var (
 	errExpType     = badClaims("The JWT 'exp' claim must be a number")
 	errNbfType     = badClaims("The JWT 'nbf' claim must be a number")
 	errIatType     = badClaims("The JWT 'iat' claim must be a number")
+	errAgentToken  = badClaims("JWT of an agent is not as agents' tokens must be")
 	errAudType     = badClaims("The JWT 'aud' claim must be a string or an array of strings")
 )
 

@@ -10,7 +10,12 @@ type Identity struct {
 	Subject string
 	// Anonymous is true of a request without a token.
 	Anonymous bool
+	// Caller is what the token says beside the role. It is zero unless VerifierConfig.Credentials is set.
+	Caller Caller
 }
+
+// ReadOnly reports whether the credential allows no changes at all, whatever the policies say.
+func (i *Identity) ReadOnly() bool { return i.Caller.Class == Agent && !i.Caller.Allows(ScopeWrite) }
 
 // newIdentity makes an identity with "role" among its claims, which it takes over.
 func newIdentity(claims map[string]any, role string) (*Identity, error) {

@@ -32,6 +32,8 @@ type VerifierConfig struct {
 	AnonRole string
 	// CacheEntries is how many verified tokens are remembered (jwt-cache-max-entries); 0 or less turns the cache off.
 	CacheEntries int
+	// Credentials reads the classes of credentials that this server issues, and holds agents' tokens to their rules.
+	Credentials bool
 	// Clock tells the time; default time.Now.
 	Clock  func() time.Time
 	Logger *slog.Logger
@@ -41,15 +43,16 @@ type VerifierConfig struct {
 // Verifier, whose cache is empty.
 type Verifier struct {
 	// ring is made of the sources whenever one of them changes, and is nil as long as there are none.
-	ring      atomic.Pointer[keyring]
-	sources   keySources
-	remote    *remoteKeys // nil without a URL
-	audience  string
-	rolePath  RolePath
-	anonymous *Identity // nil without an anonymous role
-	anonRole  string
-	clock     func() time.Time
-	counters  cacheCounters
+	ring        atomic.Pointer[keyring]
+	sources     keySources
+	remote      *remoteKeys // nil without a URL
+	audience    string
+	rolePath    RolePath
+	anonymous   *Identity // nil without an anonymous role
+	anonRole    string
+	credentials bool
+	clock       func() time.Time
+	counters    cacheCounters
 }
 
 // NewVerifier reads the keys. It fails on a secret, URL or role path that cannot be used; remote keys are fetched in the
@@ -68,7 +71,7 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Verifier{audience: cfg.Audience, rolePath: path, anonRole: cfg.AnonRole, clock: cfg.Clock}
+	v := &Verifier{audience: cfg.Audience, rolePath: path, anonRole: cfg.AnonRole, credentials: cfg.Credentials, clock: cfg.Clock}
 	if cfg.AnonRole != "" {
 		if v.anonymous, err = newIdentity(map[string]any{}, cfg.AnonRole); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package rls_test
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -269,7 +270,7 @@ func TestIdentity(t *testing.T) {
 		t.Run(payload, func(t *testing.T) {
 			t.Parallel()
 			v := newVerifier(t, rls.VerifierConfig{Secret: []byte(secret), AnonRole: "anon"})
-			if got := *authenticate(t, v, sign.token(t, `{"alg":"HS256"}`, payload)); got != want {
+			if got := *authenticate(t, v, sign.token(t, `{"alg":"HS256"}`, payload)); !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
@@ -305,7 +306,7 @@ func TestAnonymous(t *testing.T) {
 	allowed := newVerifier(t, rls.VerifierConfig{AnonRole: `web "anon"`})
 	identity, err := allowed.Authenticate(t.Context(), "")
 	want := rls.Identity{Role: `web "anon"`, Claims: `{"role":"web \"anon\""}`, Anonymous: true}
-	if err != nil || *identity != want {
+	if err != nil || !reflect.DeepEqual(*identity, want) {
 		t.Errorf("got %+v, %v", identity, err)
 	}
 	disabled := newVerifier(t, rls.VerifierConfig{Secret: []byte(secret), CacheEntries: 10})

@@ -47,6 +47,9 @@ func (c *call) authenticate() error {
 		}
 		return unexpected(err)
 	}
+	if identity.Caller.Class == rls.Agent {
+		return forbidden("bad_jwt", "Tokens of agents are not accepted here")
+	}
 	if err := json.Unmarshal([]byte(identity.Claims), &c.claims); err != nil {
 		return forbidden("bad_jwt", "invalid JWT: unable to read its claims")
 	}

@@ -17,6 +17,16 @@ import (
 // statusClientClosed is what the log shows for a request whose client went away; nobody receives it.
 const statusClientClosed = 499
 
+// readOnlyTransaction is the SQLSTATE of a change in a transaction that may make none.
+const readOnlyTransaction = "25006"
+
+// errScope refuses a change that not the request's method but its token forbids.
+var errScope = &apierr.Error{
+	Status: http.StatusForbidden, Code: "NEXUS403", Message: "The scopes of the token do not allow changes",
+	Hint:   "Use a key with the scope write.",
+	Header: http.Header{"Www-Authenticate": {`Bearer error="insufficient_scope", scope="write"`}},
+}
+
 // toAPIError is the one place where an error of any stage becomes what a client sees.
 func toAPIError(err error, authenticated bool) *apierr.Error {
 	var api *apierr.Error

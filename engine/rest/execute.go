@@ -124,7 +124,7 @@ func statement(s query.Statement) db.Statement { return db.Statement{SQL: s.SQL,
 func (x *exchange) transaction(req *request.Request, p *plan.Plan) *db.Tx {
 	role := x.cfg.RoleSettings[x.identity.Role]
 	tx := &db.Tx{
-		Role: x.identity.Role, ReadOnly: p.ReadOnly, KeepsSession: keepsSession(x.cfg, p), Primary: x.wantsPrimary(),
+		Role: x.identity.Role, ReadOnly: p.ReadOnly || x.identity.ReadOnly(), KeepsSession: keepsSession(x.cfg, p), Primary: x.wantsPrimary(),
 		Isolation: role.IsolationLevel, End: x.end(req),
 		Settings: rls.Settings(x.identity, &rls.Facts{
 			SearchPath: append([]string{req.Schema}, x.cfg.ExtraSearchPath...),

@@ -213,6 +213,9 @@ func (x *exchange) fail(w http.ResponseWriter, err error) {
 	authenticated := x.identity != nil && x.identity.Role != x.cfg.AnonRole
 	suggestion := x.withhold(err)
 	e := toAPIError(err, authenticated)
+	if x.identity != nil && x.identity.ReadOnly() && e.Code == readOnlyTransaction {
+		e = errScope
+	}
 	if suggestion != nil {
 		e.Suggestion = suggestion
 	}
