@@ -14,12 +14,12 @@ import (
 	"strings"
 	"time"
 
-	"nexus/engine/auth/limit"
 	"nexus/engine/auth/mail"
 	"nexus/engine/auth/password"
 	"nexus/engine/auth/provider"
 	"nexus/engine/auth/redirect"
 	"nexus/engine/auth/store"
+	"nexus/engine/clientip"
 	"nexus/rls"
 )
 
@@ -170,7 +170,7 @@ func (h *Handler) handle(act action, checks ...action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{
 			h: h, w: w, r: r, now: h.now().UTC(), dated: isDated(r.Header.Get(versionHeader)),
-			ip: limit.ClientIP(r, h.cfg.IPHeader).String(),
+			ip: clientip.Of(r, h.cfg.IPHeader).String(),
 		}
 		for _, check := range append(checks, act) {
 			if err := check(c); err != nil {

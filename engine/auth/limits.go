@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nexus/engine/auth/limit"
+	"nexus/engine/clientip"
 )
 
 // limiters hold a Handler's buckets.
@@ -63,7 +64,7 @@ func limited(of func(*limiters) *limit.Limiter) action {
 }
 
 // addressKey is what the client's address counts under: a whole network of IPv6.
-func (c *call) addressKey() string { return limit.AddressKey(limit.ClientIP(c.r, c.h.cfg.IPHeader)) }
+func (c *call) addressKey() string { return clientip.Key(clientip.Of(c.r, c.h.cfg.IPHeader)) }
 
 // allowAttempt bounds the attempts to prove who one is for one account. Those that succeed count as well, so that the answer
 // does not depend on what was right.

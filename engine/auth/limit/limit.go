@@ -5,9 +5,6 @@ import (
 	"container/list"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -97,37 +94,4 @@ func (l *Limiter) bucket(key string) *rate.Limiter {
 	b := &bucket{strings.Clone(key), rate.NewLimiter(rate.Limit(float64(l.rate.Events)/l.rate.Per.Seconds()), l.rate.Burst)}
 	l.buckets[b.key] = l.used.PushFront(b)
 	return b.tokens
-}
-
-// ClientIP is the address of a request's client: the first valid one in a header, if one is named, else the peer's. Only a
-// proxy that sets the header itself makes it worth anything.
-func ClientIP(r *http.Request, header string) netip.Addr {
-	if header != "" {
-		for _, value := range r.Header.Values(header) {
-			for part := range strings.SplitSeq(value, ",") {
-				if a, err := netip.ParseAddr(strings.TrimSpace(part)); err == nil {
-					return a.Unmap().WithZone("")
-				}
-			}
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	a, _ := netip.ParseAddr(host)
-	return a.Unmap().WithZone("")
-}
-
-// networkBits is what a customer gets of IPv6: all addresses of it are one.
-const networkBits = 64
-
-// AddressKey is what an address counts under.
-func AddressKey(a netip.Addr) string {
-	if a.Is6() {
-		if network, err := a.Prefix(networkBits); err == nil {
-			return network.String()
-		}
-	}
-	return a.String()
 }
