@@ -14,10 +14,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"nexus/engine/auth"
-	"nexus/engine/auth/mail"
-	"nexus/engine/auth/password"
 	"nexus/engine/auth/provider"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
+	"nexus/engine/password"
 	"nexus/rls"
 )
 

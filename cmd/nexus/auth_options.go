@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"nexus/engine"
-	"nexus/engine/auth/password"
+	"nexus/engine/password"
 )
 
 // bindAuth adds the options of auth/v1. Their names are those of GoTrue's settings, whose variables count as well: see

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nexus/engine"
-	"nexus/engine/auth/mail"
+	"nexus/engine/mail"
 )
 
 type mailOptions struct {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"nexus/engine/auth/password"
 	"nexus/engine/auth/store"
+	"nexus/engine/password"
 )
 
 const (

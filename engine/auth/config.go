@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"nexus/engine/auth/limit"
-	"nexus/engine/auth/password"
 	"nexus/engine/auth/redirect"
+	"nexus/engine/password"
 )
 
 // Config is everything that can be set about auth/v1. Names and defaults are those of GoTrue's settings; where they differ,

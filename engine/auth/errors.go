@@ -13,8 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"nexus/engine/auth/password"
 	"nexus/engine/auth/store"
+	"nexus/engine/password"
 )
 
 // Error is an error as a client of auth/v1 sees it

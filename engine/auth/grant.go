@@ -4,8 +4,8 @@ import (
 	"errors"
 	"net/http"
 
-	"nexus/engine/auth/mail"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
 )
 
 // grants are the ways to get a session from POST /token, by grant_type.

@@ -14,12 +14,12 @@ import (
 	"strings"
 	"time"
 
-	"nexus/engine/auth/mail"
-	"nexus/engine/auth/password"
 	"nexus/engine/auth/provider"
 	"nexus/engine/auth/redirect"
 	"nexus/engine/auth/store"
 	"nexus/engine/clientip"
+	"nexus/engine/mail"
+	"nexus/engine/password"
 	"nexus/rls"
 )
 

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"net/http"
 
-	"nexus/engine/auth/mail"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
 )
 
 // invite makes a user for an address and mails a link to it.

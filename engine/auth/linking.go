@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"strings"
 
-	"nexus/engine/auth/mail"
 	"nexus/engine/auth/provider"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
 )
 
 var (

@@ -5,8 +5,8 @@ import (
 	"net/url"
 	"time"
 
-	"nexus/engine/auth/mail"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
 )
 
 // Types of a verification, as links and codes name them.

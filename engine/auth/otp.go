@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 
-	"nexus/engine/auth/mail"
-	"nexus/engine/auth/password"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
+	"nexus/engine/password"
 )
 
 // otpInput is what POST /otp and POST /magiclink take.

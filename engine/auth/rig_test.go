@@ -21,9 +21,9 @@ import (
 
 	"nexus/engine/auth"
 	"nexus/engine/auth/limit"
-	"nexus/engine/auth/mail"
-	"nexus/engine/auth/password"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
+	"nexus/engine/password"
 	"nexus/migrations"
 	"nexus/rls"
 	"nexus/schema/pgtest"

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nexus/engine/auth/limit"
-	"nexus/engine/auth/mail"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
 )
 
 // signUpInput is what POST /signup takes.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"nexus/engine/auth/mail"
 	"nexus/engine/auth/redirect"
 	"nexus/engine/auth/store"
+	"nexus/engine/mail"
 )
 
 // verification is an attempt to prove an address: with a code and the address, or with the hash that a link carries.

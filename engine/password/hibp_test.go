@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"nexus/engine/auth/password"
+	"nexus/engine/password"
 )
 
 // The SHA-1 of "password" is 5BAA6 1E4C9B93F3F0682250B6CF8331B7EE68FD8.

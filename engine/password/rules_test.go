@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"nexus/engine/auth/password"
+	"nexus/engine/password"
 )
 
 // leaks is a Checker that knows one password, or fails.

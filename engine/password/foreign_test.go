@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"nexus/engine/auth/password"
+	"nexus/engine/password"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"nexus/engine/auth/mail"
+	"nexus/engine/mail"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"nexus/engine/auth/password"
+	"nexus/engine/password"
 )
 
 // While no slot is free, as many callers wait as the queue has places, and all others are refused at once. The slots are taken

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"nexus/engine/auth/password"
+	"nexus/engine/password"
 )
 
 func newHasher(t *testing.T, cfg password.Config) *password.Hasher {

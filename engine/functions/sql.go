@@ -1,0 +1,214 @@
+package functions
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"nexus/rls"
+	"nexus/schema"
+)
+
+// Schema is the schema whose functions are endpoints.
+const Schema = "functions"
+
+// SQL serves the functions of the schema functions as PostgREST serves those of an exposed schema: arguments are members of a
+// JSON object or parameters of the query, and run under the caller's role. New functions and comments count as soon as the
+// snapshot has them.
+type SQL struct {
+	snapshot func() *schema.Snapshot
+	// rpc answers requests to /rpc/<function> for that schema.
+	rpc http.Handler
+	log *slog.Logger
+
+	mu   sync.Mutex
+	read *sqlFunctions
+}
+
+// sqlFunctions are those of one snapshot.
+type sqlFunctions struct {
+	of     *schema.Snapshot
+	byName map[string]*SQLFunction
+}
+
+// SQLFunction is a function in SQL.
+type SQLFunction struct {
+	Annotations
+	Name string
+	// Routine is the first of its overloads.
+	Routine *schema.Routine
+}
+
+// NewSQL serves the functions that snapshot has by rpc, which serves them below /rpc/.
+func NewSQL(snapshot func() *schema.Snapshot, rpc http.Handler, log *slog.Logger) *SQL {
+	return &SQL{snapshot: snapshot, rpc: rpc, log: log}
+}
+
+// All returns the functions by name. Names with underscores are reachable with hyphens as well.
+func (s *SQL) All() map[string]*SQLFunction {
+	snap := s.snapshot()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read != nil && s.read.of == snap {
+		return s.read.byName
+	}
+	all := &sqlFunctions{of: snap, byName: map[string]*SQLFunction{}}
+	if snap != nil {
+		for id, overloads := range snap.Routines {
+			if id.Schema != Schema || len(overloads) == 0 {
+				continue
+			}
+			// A comment that says something else than was meant must not open a door.
+			a, err := ParseComment(overloads[0].Description)
+			if err != nil {
+				s.log.Error("a function in SQL is not served: its comment cannot be read", "function", id.Name, "error", err)
+				continue
+			}
+			if a.Method == "" {
+				a.Method = http.MethodPost
+				if overloads[0].Volatility != schema.Volatile {
+					a.Method = http.MethodGet
+				}
+			}
+			if a.Method != http.MethodGet && a.Access.kind == accessToken {
+				a.Access = Token(rls.ScopeWrite)
+			}
+			all.byName[id.Name] = &SQLFunction{Annotations: a, Name: id.Name, Routine: overloads[0]}
+		}
+	}
+	s.read = all
+	return all.byName
+}
+
+func (s *SQL) lookup(name string) (*SQLFunction, bool) {
+	all := s.All()
+	f, ok := all[name]
+	if !ok {
+		f, ok = all[strings.ReplaceAll(name, "-", "_")]
+	}
+	return f, ok
+}
+
+// serveSQL takes a request to a function in SQL through the stages that come before the database.
+func (h *Handler) serveSQL(w http.ResponseWriter, r *http.Request, f *SQLFunction) {
+	allowOrigins(w.Header())
+	if r.Method == http.MethodOptions {
+		preflight(w, r, f.Method)
+		return
+	}
+	if r.Method != f.Method && (r.Method != http.MethodHead || f.Method != http.MethodGet) {
+		w.Header().Set("Allow", f.Method)
+		h.writeError(w, r, Errorf(http.StatusMethodNotAllowed, "method_not_allowed", "This function is called with "+f.Method))
+		return
+	}
+	if _, err := h.enter(r, f.Access, f.Tier); err != nil {
+		h.writeError(w, r, err)
+		return
+	}
+	out := &rpcWriter{ResponseWriter: w}
+	h.sql.rpc.ServeHTTP(out, rpcRequest(r, f))
+	out.end(h, r)
+}
+
+// rpcRequest is the request as rest/v1 would have got it: PUT, PATCH and DELETE become POST, and nothing chooses another schema.
+func rpcRequest(r *http.Request, f *SQLFunction) *http.Request {
+	out := r.Clone(r.Context())
+	out.URL = &url.URL{Path: "/rpc/" + f.Name, RawQuery: withoutKey(r.URL.RawQuery)}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		out.Method = http.MethodPost
+	}
+	for _, name := range []string{"Accept-Profile", "Content-Profile"} {
+		out.Header.Del(name)
+	}
+	if kind := out.Header.Get("Content-Type"); strings.HasPrefix(kind, "text/plain") {
+		out.Header.Set("Content-Type", "application/json")
+	}
+	return out
+}
+
+// withoutKey takes the gateway's parameter out of a query and leaves the rest as it is.
+func withoutKey(query string) string {
+	if !strings.Contains(query, "apikey=") {
+		return query
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(query, "&") {
+		if !strings.HasPrefix(pair, "apikey=") {
+			kept = append(kept, pair)
+		}
+	}
+	return strings.Join(kept, "&")
+}
+
+// rpcWriter passes an answer on, but for errors, which get the form of functions/v1.
+type rpcWriter struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *rpcWriter) WriteHeader(status int) {
+	w.status = status
+	if status < http.StatusBadRequest {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *rpcWriter) Write(p []byte) (int, error) {
+	if w.status >= http.StatusBadRequest {
+		return w.body.Write(p)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *rpcWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// rpcCodes are those of statuses whose answers name only SQLSTATEs.
+var rpcCodes = map[int]string{
+	http.StatusNotFound: "not_found", http.StatusForbidden: "forbidden", http.StatusUnauthorized: "unauthorized",
+	http.StatusConflict: "conflict", http.StatusMethodNotAllowed: "method_not_allowed",
+	http.StatusRequestEntityTooLarge: "payload_too_large", http.StatusUnsupportedMediaType: "unsupported_media_type",
+	http.StatusNotAcceptable: "not_acceptable", http.StatusTooManyRequests: "rate_limit_exceeded",
+	http.StatusServiceUnavailable: "service_unavailable", http.StatusGatewayTimeout: "timeout",
+}
+
+// end answers with the error that was held back, if there is one.
+func (w *rpcWriter) end(h *Handler, r *http.Request) {
+	if w.status < http.StatusBadRequest {
+		return
+	}
+	var of struct {
+		Code, Message string
+		Details, Hint any
+	}
+	if err := json.Unmarshal(w.body.Bytes(), &of); err != nil {
+		of.Message = http.StatusText(w.status)
+	}
+	e := &Error{Status: w.status, Code: rpcCodes[w.status], Message: of.Message, Details: map[string]any{}}
+	if e.Code == "" {
+		e.Code = "validation_failed"
+		if w.status >= http.StatusInternalServerError {
+			e.Code, e.Message = errInternal.Code, errInternal.Message
+		}
+	}
+	if text, ok := of.Details.(string); ok && snakeCase.MatchString(text) {
+		e.Code = text
+	} else if of.Details != nil && w.status < http.StatusInternalServerError {
+		e.Details["detail"] = of.Details
+	}
+	if of.Hint != nil {
+		e.Details["hint"] = of.Hint
+	}
+	header := w.Header()
+	for _, name := range []string{"Content-Length", "Proxy-Status"} {
+		header.Del(name)
+	}
+	h.writeError(w.ResponseWriter, r, e)
+}

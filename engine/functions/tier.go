@@ -1,0 +1,126 @@
+package functions
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"nexus/engine/clientip"
+	"nexus/rls"
+)
+
+// Tier says how often a function may be called, and whose calls are counted together.
+type Tier uint8
+
+// The tiers. The zero value is none, which a Registry refuses.
+const (
+	tierNone Tier = iota
+	// Standard is counted per user and organization.
+	Standard
+	// Bulk is as Standard, for what does much at once.
+	Bulk
+	// WebhookTier is counted per address.
+	WebhookTier
+	// AgentAuth is counted per address: what could be used to guess keys.
+	AgentAuth
+)
+
+// String names the tier as the configuration does.
+func (t Tier) String() string {
+	return [...]string{"none", "standard", "bulk", "webhook", "agent-auth"}[t]
+}
+
+// Rate is so many events in a time; none is no limit.
+type Rate struct {
+	Events int
+	Per    time.Duration
+}
+
+// Decision is the answer of a Limiter.
+type Decision struct {
+	Allowed bool
+	// RetryAfter tells when the next event will be allowed.
+	RetryAfter time.Duration
+	// Remaining is how many more are allowed now.
+	Remaining int
+}
+
+// Rates are those of the tiers; one without events is off.
+type Rates struct {
+	Standard, Bulk, Webhook, AgentAuth Rate
+}
+
+// DefaultRates are the documented ones.
+func DefaultRates() Rates {
+	return Rates{
+		Standard: Rate{Events: 100, Per: time.Minute}, Bulk: Rate{Events: 20, Per: time.Minute},
+		Webhook: Rate{Events: 500, Per: time.Minute}, AgentAuth: Rate{Events: 10, Per: time.Minute},
+	}
+}
+
+func (r *Rates) of(t Tier) Rate {
+	switch t {
+	case Bulk:
+		return r.Bulk
+	case WebhookTier:
+		return r.Webhook
+	case AgentAuth:
+		return r.AgentAuth
+	default:
+		return r.Standard
+	}
+}
+
+// Limiter counts events over all servers of a database.
+type Limiter interface {
+	Take(ctx context.Context, key string, rate Rate) (Decision, error)
+}
+
+// limit refuses a call that comes too early.
+func (h *Handler) limit(ctx context.Context, t Tier, c *Call) error {
+	rate := h.cfg.Rates.of(t)
+	if rate.Events <= 0 {
+		return nil
+	}
+	return h.take(ctx, tierKey(t, c), rate)
+}
+
+// tierKey is what a call counts under. Calls without a person or agent count for their address.
+func tierKey(t Tier, c *Call) string {
+	caller := &c.Identity.Caller
+	if t == WebhookTier || t == AgentAuth || (caller.Class != rls.User && caller.Class != rls.Agent) {
+		return t.String() + " " + clientip.Key(c.Address)
+	}
+	return t.String() + " " + c.Identity.Subject + " " + caller.OrganizationID
+}
+
+func (h *Handler) take(ctx context.Context, key string, rate Rate) error {
+	d, err := h.limiter.Take(ctx, key, rate)
+	if err != nil {
+		return &Error{
+			Status: http.StatusServiceUnavailable, Code: "service_unavailable", Message: "Calls cannot be counted at the moment",
+			RetryAfter: time.Second, Cause: err,
+		}
+	}
+	if d.Allowed {
+		return nil
+	}
+	return &Error{
+		Status: http.StatusTooManyRequests, Code: "rate_limit_exceeded", RetryAfter: max(d.RetryAfter, time.Second),
+		Message: fmt.Sprintf("No more than %d calls in %s are allowed", rate.Events, within(rate.Per)),
+	}
+}
+
+func within(d time.Duration) string {
+	switch d {
+	case time.Minute:
+		return "a minute"
+	case time.Hour:
+		return "an hour"
+	case 24 * time.Hour:
+		return "a day"
+	default:
+		return d.String()
+	}
+}
