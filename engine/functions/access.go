@@ -134,7 +134,7 @@ func (a Access) allow(identity *rls.Identity) error {
 		return a.allowPerson(caller)
 	}
 	if !caller.Allows(a.scope) {
-		return errScope(a.scope)
+		return InsufficientScope(a.scope)
 	}
 	return nil
 }

@@ -21,9 +21,10 @@ type Call struct {
 	// Header holds further headers of the answer.
 	Header http.Header
 
-	sessions *db.Sessions
-	path     string
-	schemas  []string
+	sessions  *db.Sessions
+	path      string
+	schemas   []string
+	callsLeft int
 }
 
 // NewCall makes a call that came otherwise than through a Handler, such as a tool of an agent; path tells the database what it is.
@@ -38,6 +39,9 @@ func (c *Call) UserID() string { return c.Identity.Subject }
 
 // OrganizationID is that of the caller's token, empty without one.
 func (c *Call) OrganizationID() string { return c.Identity.Caller.OrganizationID }
+
+// CallsLeft is how many more calls the plan of the caller's organization allows today, as far as that was counted.
+func (c *Call) CallsLeft() int { return c.callsLeft }
 
 // Tx runs work in one transaction with the caller's role and claims, read-only if the token allows no changes. Work may run more
 // than once (db.Sessions.As), so it must not leave anything behind elsewhere.

@@ -128,7 +128,7 @@ func fromPostgres(pg *pgconn.PgError) *Error {
 	case pg.Code == "42501":
 		return wrap(Errorf(http.StatusForbidden, "forbidden", "You may not do this"), pg)
 	case pg.Code == "25006":
-		return wrap(errScope(rls.ScopeWrite), pg)
+		return wrap(InsufficientScope(rls.ScopeWrite), pg)
 	case pg.Code == "23505", pg.Code == "23P01":
 		return wrap(Errorf(http.StatusConflict, "conflict", "There is one like this already"), pg)
 	case pg.Code == "23503":
@@ -176,8 +176,8 @@ func fromRaised(pg *pgconn.PgError, status int) *Error {
 	return e
 }
 
-// errScope refuses a token without the scope (RFC 6750, section 3.1).
-func errScope(scope rls.Scope) *Error {
+// InsufficientScope refuses a token without the scope (RFC 6750, section 3.1).
+func InsufficientScope(scope rls.Scope) *Error {
 	return &Error{
 		Status: http.StatusForbidden, Code: "insufficient_scope", Message: "This needs a token with the scope " + string(scope),
 		Details: map[string]any{"scope": scope},

@@ -48,6 +48,8 @@ type Options struct {
 	Verifier func() *rls.Verifier
 	Sessions *db.Sessions
 	Limiter  Limiter
+	// Quota, if set, tells how many calls organizations may make.
+	Quota Quota
 	// SQL serves the functions of the schema functions; nil for none.
 	SQL *SQL
 	// Edge serves functions in TypeScript; nil for none.
@@ -66,6 +68,7 @@ type Handler struct {
 	verifier func() *rls.Verifier
 	sessions *db.Sessions
 	limiter  Limiter
+	quota    Quota
 	sql      *SQL
 	edge     Edge
 	mounts   map[string]http.Handler
@@ -85,7 +88,7 @@ func New(o Options) *Handler {
 		o.Authenticated = func(context.Context, string) {}
 	}
 	return &Handler{
-		cfg: o.Config, registry: o.Registry, verifier: o.Verifier, sessions: o.Sessions, limiter: o.Limiter,
+		cfg: o.Config, registry: o.Registry, verifier: o.Verifier, sessions: o.Sessions, limiter: o.Limiter, quota: o.Quota,
 		sql: o.SQL, edge: o.Edge, mounts: o.Mounts, log: o.Logger, noteRole: o.Authenticated,
 	}
 }
@@ -178,7 +181,10 @@ func (h *Handler) enter(r *http.Request, access Access, tier Tier) (*Call, error
 	if err := access.allow(identity); err != nil {
 		return nil, err
 	}
-	return c, h.limit(r.Context(), tier, c)
+	if err := h.limit(r.Context(), tier, c); err != nil {
+		return nil, err
+	}
+	return c, h.spend(r.Context(), c)
 }
 
 func (h *Handler) authenticate(r *http.Request) (*rls.Identity, error) {

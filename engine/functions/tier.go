@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -77,13 +78,43 @@ type Limiter interface {
 	Take(ctx context.Context, key string, rate Rate) (Decision, error)
 }
 
+// Quota tells what plans allow.
+type Quota interface {
+	// CallsPerDay is how many calls an organization may make in 24 hours; 0 is no limit.
+	CallsPerDay(ctx context.Context, organizationID string) (int, error)
+}
+
+// spend counts a call against the plan of the caller's organization.
+func (h *Handler) spend(ctx context.Context, c *Call) error {
+	organization := c.OrganizationID()
+	if h.quota == nil || organization == "" {
+		return nil
+	}
+	allowed, err := h.quota.CallsPerDay(ctx, organization)
+	if err != nil || allowed <= 0 {
+		return err
+	}
+	d, err := h.take(ctx, "calls "+organization, Rate{Events: allowed, Per: 24 * time.Hour})
+	c.callsLeft = d.Remaining
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusTooManyRequests {
+		return &Error{
+			Status: http.StatusForbidden, Code: "quota_exceeded", RetryAfter: e.RetryAfter,
+			Message: fmt.Sprintf("The organization's plan allows %d calls a day", allowed),
+			Details: map[string]any{"metric": "api_calls", "limit": allowed, "hint": "Wait, or move to a larger plan; see agent-usage."},
+		}
+	}
+	return err
+}
+
 // limit refuses a call that comes too early.
 func (h *Handler) limit(ctx context.Context, t Tier, c *Call) error {
 	rate := h.cfg.Rates.of(t)
 	if rate.Events <= 0 {
 		return nil
 	}
-	return h.take(ctx, tierKey(t, c), rate)
+	_, err := h.take(ctx, tierKey(t, c), rate)
+	return err
 }
 
 // tierKey is what a call counts under. Calls without a person or agent count for their address.
@@ -95,18 +126,18 @@ func tierKey(t Tier, c *Call) string {
 	return t.String() + " " + c.Identity.Subject + " " + caller.OrganizationID
 }
 
-func (h *Handler) take(ctx context.Context, key string, rate Rate) error {
+func (h *Handler) take(ctx context.Context, key string, rate Rate) (Decision, error) {
 	d, err := h.limiter.Take(ctx, key, rate)
 	if err != nil {
-		return &Error{
+		return d, &Error{
 			Status: http.StatusServiceUnavailable, Code: "service_unavailable", Message: "Calls cannot be counted at the moment",
 			RetryAfter: time.Second, Cause: err,
 		}
 	}
 	if d.Allowed {
-		return nil
+		return d, nil
 	}
-	return &Error{
+	return d, &Error{
 		Status: http.StatusTooManyRequests, Code: "rate_limit_exceeded", RetryAfter: max(d.RetryAfter, time.Second),
 		Message: fmt.Sprintf("No more than %d calls in %s are allowed", rate.Events, within(rate.Per)),
 	}

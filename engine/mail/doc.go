@@ -1,2 +1,2 @@
-// Package mail makes the mails of auth/v1 and sends them: by SMTP, or into a directory where a newcomer can read them.
+// Package mail makes the mails of the server and sends them: by SMTP, or into a directory where a newcomer can read them.
 package mail

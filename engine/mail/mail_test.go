@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var example = mail.Data{
 	ConfirmationURL: "https://api.example.com/auth/v1/verify?token=abc&type=signup&redirect_to=https%3A%2F%2Fapp.example.com",
 	Token:           "123456", TokenHash: "abc", SiteURL: "https://app.example.com", Email: "ann@example.com", NewEmail: "new@example.com",
-	RedirectTo: "https://app.example.com", Data: map[string]any{"name": "<b>Ann</b>"},
+	RedirectTo: "https://app.example.com", Data: map[string]any{"name": "<b>Ann</b>", "organization": "A & B", "role": "admin", "expires": "2026-01-31"},
 }
 
 func TestBuiltInMails(t *testing.T) {
@@ -31,7 +31,7 @@ func TestBuiltInMails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []mail.Kind{mail.Invite, mail.Confirmation, mail.Recovery, mail.MagicLink, mail.EmailChange, mail.Reauthentication} {
+	for _, kind := range []mail.Kind{mail.Invite, mail.Confirmation, mail.Recovery, mail.MagicLink, mail.EmailChange, mail.Reauthentication, mail.OrganizationInvite} {
 		m, err := templates.Render(kind, "ann@example.com", &example)
 		if err != nil {
 			t.Errorf("%s: %v", kind, err)

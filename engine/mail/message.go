@@ -20,6 +20,8 @@ const (
 	MagicLink        Kind = "magic_link"
 	EmailChange      Kind = "email_change"
 	Reauthentication Kind = "reauthentication"
+	// OrganizationInvite asks somebody to join an organization; Data has its name, the role and the last day.
+	OrganizationInvite Kind = "organization_invite"
 )
 
 // Message is a mail to one address.

@@ -43,6 +43,7 @@ var builtIn embed.FS
 var subjects = map[Kind]string{
 	Invite: "You have been invited", Confirmation: "Confirm your email address", Recovery: "Reset your password",
 	MagicLink: "Your login link", EmailChange: "Confirm your new email address", Reauthentication: "Your code is {{ .Token }}",
+	OrganizationInvite: "You have been invited to join {{ .Data.organization }}",
 }
 
 // Templates make messages.

@@ -441,6 +441,13 @@ as $$
 $$;
 -- +goose StatementEnd
 
+create function nexus_app.calls_per_day(organization uuid) returns integer
+language sql stable security definer
+set search_path = ''
+as 'select p.api_calls_per_day from public.organizations o join public.plans p on p.name = o.plan where o.id = organization';
+comment on function nexus_app.calls_per_day(uuid) is 'How many calls the organization may make in 24 hours, null without limit; for the server itself';
+select nexus_app.secure('nexus_app.calls_per_day(uuid)', 'authenticator');
+
 -- Invites --------------------------------------------------------------------------------------------------------------
 
 -- +goose StatementBegin
@@ -628,7 +635,7 @@ revoke execute on all functions in schema nexus_app from public;
 drop function nexus_app.register_agent(text, text, text, text, text, text, text, timestamptz), nexus_app.accept_invite(text),
   nexus_app.cancel_invite(uuid), nexus_app.renew_invite(uuid, text, timestamptz),
   nexus_app.create_invite(text, public.org_role, text, timestamptz), nexus_app.inviting_organization(public.org_role),
-  nexus_app.agent_key_used(uuid), nexus_app.agent_key_candidates(text), nexus_app.rotate_agent_key(uuid, text, text, interval),
+  nexus_app.calls_per_day(uuid), nexus_app.agent_key_used(uuid), nexus_app.agent_key_candidates(text), nexus_app.rotate_agent_key(uuid, text, text, interval),
   nexus_app.create_agent_key(text, text, text, public.agent_scope[], timestamptz, uuid), nexus_app.managed_organization(),
   nexus_app.plan_scopes(uuid), nexus_app.add_agent(uuid, text, text, uuid), nexus_app.usage(),
   nexus_app.give_quota(uuid, text, integer), nexus_app.take_quota(uuid, text, integer), nexus_app.quota(uuid, text);
