@@ -17,7 +17,6 @@ import (
 	"nexus/engine/auth/provider"
 	"nexus/engine/auth/store"
 	"nexus/engine/mail"
-	"nexus/engine/password"
 	"nexus/rls"
 )
 
@@ -34,7 +33,7 @@ const (
 func OutboxDir(dataDir string) string { return filepath.Join(dataDir, "outbox") }
 
 // openAuth makes the handler of auth/v1, unless it is switched off or somebody else issues the tokens.
-func (s *Server) openAuth(ctx context.Context, b *backend, to logins, verifier *rls.Verifier, secret string) error {
+func (s *Server) openAuth(ctx context.Context, b *backend, to logins, verifier *rls.Verifier, secret string, with *tools) error {
 	cfg := &s.cfg.Auth
 	if !cfg.Enabled || b.keys.Load() == nil {
 		if cfg.Enabled {
@@ -50,24 +49,14 @@ func (s *Server) openAuth(ctx context.Context, b *backend, to logins, verifier *
 	if err != nil {
 		return fmt.Errorf("open the database for auth/v1: %w", err)
 	}
-	mailer, err := s.openMailer()
-	if err != nil {
-		return err
-	}
-	templates, err := mail.LoadTemplates(templateConfig(cfg))
-	if err != nil {
-		return err
-	}
 	providers, err := openProviders(cfg, flows.ExternalURL)
 	if err != nil {
 		return err
 	}
 	users := store.New(pool)
-	hasher := password.New(password.Config{})
-	b.onClose(func(context.Context) error { hasher.Close(); return nil })
 	handler, err := auth.New(auth.Options{
 		Config: flows, Store: users, Keys: b.keys.Load, Verifier: func() *rls.Verifier { return verifier },
-		Secret: []byte(secret), Hasher: hasher, Mailer: mailer, Templates: templates,
+		Secret: []byte(secret), Hasher: with.hasher, Mailer: with.mailer, Templates: with.templates,
 		Providers: providers, Logger: s.log, Authenticated: setRole,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nexus/engine/db"
+	"nexus/engine/functions"
 	"nexus/engine/rest"
 	"nexus/rls"
 	"nexus/schema"
@@ -29,6 +31,13 @@ type backend struct {
 	rest http.Handler
 	// auth is nil when auth/v1 is off.
 	auth http.Handler
+	// functions serves functions/v1.
+	functions http.Handler
+	// database does the work of requests, and snapshot is the schema as last read.
+	database rest.Database
+	snapshot func() *schema.Snapshot
+	// loaded are the schemas that are read beside those of rest/v1.
+	loaded []string
 	// config is replaced as a whole when settings in the database change.
 	config atomic.Pointer[rest.Config]
 	// keys sign tokens; nil if somebody else issues them.
@@ -80,7 +89,14 @@ func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
 	if err := s.openRest(ctx, b, to, verifier); err != nil {
 		return b, err
 	}
-	if err := s.openAuth(ctx, b, to, verifier, keys.JWTSecret); err != nil {
+	with, err := s.openTools(b)
+	if err != nil {
+		return b, err
+	}
+	if err := s.openAuth(ctx, b, to, verifier, keys.JWTSecret, with); err != nil {
+		return b, err
+	}
+	if err := s.openFunctions(ctx, b, to, verifier, with); err != nil {
 		return b, err
 	}
 	return b, s.publishURL(b)
@@ -104,6 +120,7 @@ func (s *Server) openRest(ctx context.Context, b *backend, to logins, verifier *
 	if err != nil {
 		return err
 	}
+	b.database, b.snapshot = database, cache.Snapshot
 	b.rest = rest.New(rest.Options{
 		Config: b.config.Load, Snapshot: cache.Snapshot,
 		Verifier: func() *rls.Verifier { return verifier }, DB: database, Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
@@ -138,6 +155,9 @@ func (s *Server) openCache(ctx context.Context, b *backend, sessionURL string) (
 	if err != nil {
 		return nil, err
 	}
+	if b.loaded, err = existing(ctx, sessionURL, []string{functions.Schema}); err != nil {
+		return nil, err
+	}
 	loaded := make(chan struct{})
 	var once sync.Once
 	cache := schema.NewCache(schema.CacheConfig{
@@ -145,7 +165,7 @@ func (s *Server) openCache(ctx context.Context, b *backend, sessionURL string) (
 		LoadOptions: func() schema.LoadOptions {
 			cfg := b.config.Load()
 			return schema.LoadOptions{
-				Schemas: cfg.Schemas, ExtraSearchPath: extra, HoistedTxSettings: cfg.HoistedTxSettings,
+				Schemas: union(cfg.Schemas, b.loaded), ExtraSearchPath: extra, HoistedTxSettings: cfg.HoistedTxSettings,
 			}
 		},
 		OnLoad: func(*schema.Snapshot, time.Duration) {
@@ -172,6 +192,17 @@ func (s *Server) openCache(ctx context.Context, b *backend, sessionURL string) (
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// union appends those of more that are not there yet.
+func union(schemas, more []string) []string {
+	out := slices.Clone(schemas)
+	for _, name := range more {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // configureRest makes the configuration of rest/v1 from ours and from what the database says about roles.

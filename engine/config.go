@@ -41,7 +41,13 @@ type Config struct {
 	// AuthenticatorPassword logs the role authenticator in to the database of DatabaseURL; empty lets the server set the
 	// password that its data directory keeps.
 	AuthenticatorPassword string
-	// Migrate runs the core migrations at the start.
+	// App is what is installed beside the tables of users: AppNexus or AppNone. Empty is AppNexus in the embedded PostgreSQL, and
+	// AppNone in a database that is not ours.
+	App string
+	// CheckCredentials asks at every statement whether memberships and agents' keys still hold, instead of trusting tokens, which
+	// live an hour at most.
+	CheckCredentials bool
+	// Migrate runs the migrations at the start.
 	Migrate bool
 	// PGBin is the directory of PostgreSQL's programs; empty searches the usual places.
 	PGBin string
@@ -93,6 +99,9 @@ type Config struct {
 	// StreamAbove and StreamTimeout are those of rest.Config.
 	StreamAbove   int
 	StreamTimeout time.Duration
+	// RateLimits says which tiers of functions/v1 are counted: RateLimitsAll or RateLimitsPublic. Empty is the latter in the
+	// embedded PostgreSQL, and the former in a database of one's own.
+	RateLimits string
 	// CORSOrigins may use the API from a browser; empty allows any.
 	CORSOrigins []string
 	// TraceHeader is a request header that answers repeat.
@@ -105,6 +114,33 @@ type Config struct {
 
 	LogLevel  slog.Level
 	LogFormat string
+}
+
+// The values of Config.App.
+const (
+	// AppNexus is the Nexus application: organizations, agents, and the tables of their business.
+	AppNexus = "nexus"
+	AppNone  = "none"
+)
+
+// The values of Config.RateLimits.
+const (
+	// RateLimitsAll has all tiers of functions/v1 counted.
+	RateLimitsAll = "all"
+	// RateLimitsPublic has those counted that need no token.
+	RateLimitsPublic = "public"
+)
+
+// app resolves App.
+func (c *Config) app() string {
+	switch {
+	case c.App != "":
+		return c.App
+	case c.DatabaseURL != "":
+		return AppNone
+	default:
+		return AppNexus
+	}
 }
 
 // DefaultConfig returns the defaults.
@@ -164,6 +200,7 @@ func (c *Config) validateDatabase(p *problems) {
 	p.add(len(c.Schemas) == 0 || slices.Contains(c.Schemas, ""), "schemas: name at least one schema, and no empty ones")
 	p.add(slices.Contains(c.ExtraSearchPath, ""), "extra-search-path: must not hold empty names")
 	p.add(c.PoolSize < 1 || c.PoolSize > math.MaxInt32, "db-pool: must be at least 1")
+	p.add(c.App != "" && c.App != AppNexus && c.App != AppNone, "app: want nexus or none, not %q", c.App)
 	p.add(c.PoolTimeout <= 0, "db-pool-timeout: must be positive")
 }
 
@@ -186,6 +223,8 @@ func (c *Config) validateRequests(p *problems) {
 	p.add(c.MaxHeaderBytes < minHeaderBytes, "max-header-bytes: must be at least %d", minHeaderBytes)
 	p.add(c.RequestTimeout < 0, "request-timeout: must not be negative")
 	p.add(c.MaxEmbedDepth < 0, "max-embed-depth: must not be negative")
+	p.add(c.RateLimits != "" && c.RateLimits != RateLimitsAll && c.RateLimits != RateLimitsPublic,
+		"function-rate-limits: want all or public, not %q", c.RateLimits)
 	p.add(c.StreamAbove < 0, "stream-above: must not be negative")
 	p.add(c.StreamTimeout < 0, "stream-timeout: must not be negative")
 }

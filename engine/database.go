@@ -49,7 +49,7 @@ type logins struct {
 // prepareDatabase brings the database up to date and returns the ways to log in.
 func (s *Server) prepareDatabase(ctx context.Context, ownerURL string, kept *secrets) (to logins, err error) {
 	if s.cfg.Migrate {
-		if _, err := migrate(ctx, ownerURL, MigrateUp, s.log); err != nil {
+		if _, err := migrate(ctx, ownerURL, s.cfg.app(), MigrateUp, s.log); err != nil {
 			return logins{}, err
 		}
 	}

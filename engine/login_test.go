@@ -22,7 +22,7 @@ func dropRoles(t *testing.T) {
 func migrated(t *testing.T) (ownerURL string) {
 	t.Helper()
 	ownerURL = newDatabase(t)
-	if _, err := migrate(t.Context(), ownerURL, MigrateUp, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := migrate(t.Context(), ownerURL, AppNone, MigrateUp, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	return ownerURL
@@ -162,7 +162,7 @@ func TestLoginWithoutTheRightToSetPasswords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrate(t.Context(), plainURL, MigrateUp, slog.New(slog.DiscardHandler)); err == nil ||
+	if _, err := migrate(t.Context(), plainURL, AppNone, MigrateUp, slog.New(slog.DiscardHandler)); err == nil ||
 		!strings.Contains(err.Error(), "--migrate=false") {
 		t.Errorf("migrate: %v, want advice", err)
 	}

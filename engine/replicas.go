@@ -14,7 +14,7 @@ import (
 func (s *Server) openPool(ctx context.Context, b *backend, requestURL string) (*db.Pool, error) {
 	pool, err := db.Open(ctx, db.Config{
 		URL: requestURL, MaxConns: int32(s.cfg.PoolSize), AcquireTimeout: s.cfg.PoolTimeout, Prepared: s.cfg.Prepared,
-		ApplicationName: "nexus", Logger: s.log,
+		ApplicationName: "nexus", Logger: s.log, Settings: s.sessionSettings(),
 	})
 	if err == nil {
 		b.onClose(func(context.Context) error { return closePool(pool) })

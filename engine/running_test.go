@@ -57,7 +57,7 @@ func serve(t *testing.T, change func(*Config)) *running {
 	cfg := testConfig(t)
 	cfg.DatabaseURL = newDatabase(t)
 	// Only one of the databases can have made the role; the password is the server's all the same.
-	if _, err := migrate(t.Context(), cfg.DatabaseURL, MigrateUp, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := migrate(t.Context(), cfg.DatabaseURL, AppNone, MigrateUp, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	openLogins(t, &cfg)

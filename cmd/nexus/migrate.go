@@ -68,7 +68,7 @@ func printMigrations(cmd *cobra.Command, o *migrateOptions, what engine.Migratio
 		if s.Applied {
 			state = "applied " + s.AppliedAt.UTC().Format("2006-01-02 15:04:05 MST")
 		}
-		fmt.Fprintf(w, "%05d\t%s\t%s\n", s.Version, s.Name, state)
+		fmt.Fprintf(w, "%s\t%05d\t%s\t%s\n", s.Set, s.Version, s.Name, state)
 	}
 	return w.Flush()
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"nexus/schema"
 )
 
 // cancelGrace is how long a cancelled statement may take to answer the cancel request before its connection is dropped.
@@ -33,7 +35,9 @@ type Config struct {
 	Prepared bool
 	// ApplicationName is sent when the URL names none.
 	ApplicationName string
-	Logger          *slog.Logger
+	// Settings are those that every session begins with, and goes back to when it is reset.
+	Settings []schema.Setting
+	Logger   *slog.Logger
 }
 
 func (c *Config) setDefaults() {
@@ -92,6 +96,9 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	}
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = cfg.ApplicationName
+	}
+	for _, one := range cfg.Settings {
+		conn.RuntimeParams[one.Name] = one.Value
 	}
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}

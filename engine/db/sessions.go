@@ -26,6 +26,9 @@ func OpenSessions(ctx context.Context, cfg Config) (*Sessions, error) {
 	pc.MaxConns, pc.MinConns = cfg.MaxConns, 0
 	pc.MaxConnLifetime, pc.MaxConnIdleTime = cfg.MaxLifetime, cfg.MaxIdleTime
 	pc.ConnConfig.RuntimeParams["application_name"] = cfg.ApplicationName
+	for _, one := range cfg.Settings {
+		pc.ConnConfig.RuntimeParams[one.Name] = one.Value
+	}
 	if !cfg.Prepared {
 		pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}

@@ -138,7 +138,7 @@ func (f *Function) validate(raw json.RawMessage) (json.RawMessage, error) {
 		return nil, &Error{Status: http.StatusBadRequest, Code: "validation_failed", Message: "The request body must be a JSON object"}
 	}
 	if err := f.resolved.Validate(value); err != nil {
-		return nil, invalid(err)
+		return nil, invalid(err, f.Request)
 	}
 	return raw, nil
 }

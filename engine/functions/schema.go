@@ -148,35 +148,83 @@ func kind(s *jsonschema.Schema) string {
 
 var (
 	fieldPath  = regexp.MustCompile(`^validating (\S+): `)
+	keyword    = regexp.MustCompile(`^(\w+): `)
+	wrongType  = regexp.MustCompile(`^type: .* has type "(\w+)", want (?:one of )?"?([^"]*)"?$`)
 	unexpected = regexp.MustCompile(`unexpected additional properties (\[.*\])`)
 	missing    = regexp.MustCompile(`required: missing properties: (\[.*\])`)
 )
 
-// invalid words the refusal of a body: which field, and why.
-func invalid(err error) *Error {
+// invalid words the refusal of a request by its schema: which field, and why.
+func invalid(err error, s *jsonschema.Schema) *Error {
 	text, field := err.Error(), ""
-	for {
-		m := fieldPath.FindStringSubmatch(text)
-		if m == nil {
-			break
-		}
+	for m := fieldPath.FindStringSubmatch(text); m != nil; m = fieldPath.FindStringSubmatch(text) {
 		if path, ok := strings.CutPrefix(m[1], "/properties/"); ok {
-			field = strings.NewReplacer("/properties/", ".", "/items", "[]").Replace(path)
+			field, s = strings.NewReplacer("/properties/", ".", "/items", "[]").Replace(path), within(s, path)
 		}
 		text = text[len(m[0]):]
 	}
+	if m := unexpected.FindStringSubmatch(text); m != nil {
+		return Invalid(names(field, m[1]), "is not known")
+	}
+	if m := missing.FindStringSubmatch(text); m != nil {
+		return Invalid(names(field, m[1]), "is missing")
+	}
+	if m := wrongType.FindStringSubmatch(text); m != nil {
+		return Invalid(field, "must be "+m[2]+", not "+m[1])
+	}
+	word := keyword.FindStringSubmatch(text)
+	if word == nil || s == nil {
+		return Invalid(field, "is not as it must be")
+	}
+	return Invalid(field, reason(word[1], s))
+}
+
+// within follows a path into a schema, nil if it leads nowhere.
+func within(s *jsonschema.Schema, path string) *jsonschema.Schema {
+	for part := range strings.SplitSeq("properties/"+path, "/") {
+		switch {
+		case s == nil:
+			return nil
+		case part == "items":
+			s = s.Items
+		case part != "properties":
+			s = s.Properties[part]
+		}
+	}
+	return s
+}
+
+// reason words what a keyword of JSON Schema asks for.
+func reason(keyword string, s *jsonschema.Schema) string {
 	switch {
-	case unexpected.MatchString(text):
-		return Invalid(names(unexpected, text), "is not known")
-	case missing.MatchString(text):
-		return Invalid(names(missing, text), "is missing")
-	case field == "":
-		return &Error{Status: 400, Code: "validation_failed", Message: "The request is not valid: " + text}
+	case keyword == "minimum" && s.Minimum != nil:
+		return fmt.Sprintf("must be at least %v", *s.Minimum)
+	case keyword == "maximum" && s.Maximum != nil:
+		return fmt.Sprintf("must be at most %v", *s.Maximum)
+	case keyword == "minLength" && s.MinLength != nil:
+		return fmt.Sprintf("must have at least %d characters", *s.MinLength)
+	case keyword == "maxLength" && s.MaxLength != nil:
+		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
+	case keyword == "minItems" && s.MinItems != nil:
+		return fmt.Sprintf("must have at least %d values", *s.MinItems)
+	case keyword == "maxItems" && s.MaxItems != nil:
+		return fmt.Sprintf("must have at most %d values", *s.MaxItems)
+	case keyword == "enum":
+		return fmt.Sprintf("must be one of %v", s.Enum)
+	case keyword == "pattern" && s.Format != "":
+		return "must be of the format " + s.Format
+	case keyword == "pattern":
+		return "must match " + s.Pattern
 	default:
-		return Invalid(field, "does not match: "+text)
+		return "is not as it must be"
 	}
 }
 
-func names(of *regexp.Regexp, text string) string {
-	return strings.NewReplacer(`"`, "", "[", "", "]", "").Replace(of.FindStringSubmatch(text)[1])
+// names are the fields of a list within another field.
+func names(field, list string) string {
+	list = strings.NewReplacer(`"`, "", "[", "", "]", "").Replace(list)
+	if field == "" {
+		return list
+	}
+	return field + "." + list
 }

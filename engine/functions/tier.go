@@ -139,11 +139,11 @@ func (h *Handler) take(ctx context.Context, key string, rate Rate) (Decision, er
 	}
 	return d, &Error{
 		Status: http.StatusTooManyRequests, Code: "rate_limit_exceeded", RetryAfter: max(d.RetryAfter, time.Second),
-		Message: fmt.Sprintf("No more than %d calls in %s are allowed", rate.Events, within(rate.Per)),
+		Message: fmt.Sprintf("No more than %d calls in %s are allowed", rate.Events, perTime(rate.Per)),
 	}
 }
 
-func within(d time.Duration) string {
+func perTime(d time.Duration) string {
 	switch d {
 	case time.Minute:
 		return "a minute"

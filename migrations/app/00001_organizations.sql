@@ -538,6 +538,7 @@ comment on function nexus_app.sync_claims(uuid) is
 select nexus_app.secure('nexus_app.sync_claims(uuid)', 'nexus_app');
 grant usage on schema auth to nexus_app;
 grant select (id, email, email_confirmed_at, raw_app_meta_data, deleted_at, banned_until), update (raw_app_meta_data) on auth.users to nexus_app;
+create policy nexus_app on auth.users for all to nexus_app using (true) with check (true);
 
 -- +goose StatementBegin
 create function nexus_app.membership_changed() returns trigger
@@ -658,6 +659,7 @@ drop function nexus_app.create_organization(text, text, text, text), nexus_app.s
 drop table public.organization_invites, public.profiles, public.organization_members, public.organizations, public.plans;
 drop function auth.owned_organization(), auth.administered_organization(), auth.writable_organization(), auth.readable_organization(),
   auth.agent_scopes(), auth.org_role(), auth.organization_id();
+drop policy nexus_app on auth.users;
 revoke all on auth.users from nexus_app;
 drop schema nexus_app cascade;
 drop type public.invite_status, public.agent_scope, public.org_role;

@@ -478,6 +478,7 @@ returns public.organization_invites
 language plpgsql security definer
 set search_path = ''
 as $$
+#variable_conflict use_column
 declare
   organization uuid := nexus_app.inviting_organization(create_invite.role);
   address text := lower(btrim(create_invite.email));

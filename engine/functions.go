@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"nexus/engine/app/agents"
+	"nexus/engine/db"
+	"nexus/engine/functions"
+	"nexus/engine/rest"
+	"nexus/rls"
+	"nexus/schema"
+)
+
+// functionsPath is where functions/v1 is mounted.
+const functionsPath = "/functions/v1"
+
+// functionConnections are those of functions in Go, beside the ones that requests of rest/v1 and functions in SQL share.
+const functionConnections = 8
+
+// checkCredentials is the setting that policies of the application look at (migrations/app/00001_organizations.sql).
+const checkCredentials = "nexus.check_credentials"
+
+// openFunctions makes the handler of functions/v1.
+func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verifier *rls.Verifier, with *tools) error {
+	sessions, err := s.openSessions(ctx, b, to.requests)
+	if err != nil {
+		return err
+	}
+	cfg := functions.Config{
+		Rates: s.rates(), IPHeader: s.cfg.Auth.Flows.IPHeader, SearchPath: slices.Concat(s.cfg.Schemas[:1], s.cfg.ExtraSearchPath),
+		MaxBody: s.cfg.MaxBodyBytes,
+	}
+	if s.cfg.Auth.Flows.RefuseBrowserAdmins {
+		cfg.ServerRoles = s.cfg.Auth.Flows.AdminRoles
+	}
+	all, quota := s.ownFunctions(b, sessions, with)
+	registry, err := functions.NewRegistry(all...)
+	if err != nil {
+		return fmt.Errorf("functions/v1: %w", err)
+	}
+	b.functions = http.StripPrefix(functionsPath, functions.New(functions.Options{
+		Config: cfg, Registry: registry, Verifier: func() *rls.Verifier { return verifier }, Sessions: sessions,
+		Limiter: s.openLimiter(ctx, b, sessions), Quota: quota, SQL: s.sqlFunctions(b, verifier), Logger: s.log, Authenticated: setRole,
+	}))
+	return nil
+}
+
+// ownFunctions are those in Go: none without the application, whose tables they work with, or if we issue no tokens.
+func (s *Server) ownFunctions(b *backend, sessions *db.Sessions, with *tools) ([]*functions.Function, functions.Quota) {
+	if s.cfg.app() != AppNexus || b.keys.Load() == nil {
+		return nil, nil
+	}
+	return agents.Functions(agents.Options{
+		Sessions: sessions, Keys: b.keys.Load, Issuer: b.info.URL + authPath, Hasher: with.hasher, Mailer: with.mailer,
+		Templates: with.templates, SiteURL: cmp.Or(s.cfg.Auth.SiteURL, b.info.URL), BaseURL: b.info.URL, Logger: s.log,
+	})
+}
+
+func (s *Server) openSessions(ctx context.Context, b *backend, url string) (*db.Sessions, error) {
+	cfg := db.Config{
+		URL: url, MaxConns: functionConnections, Prepared: s.cfg.Prepared, ApplicationName: "nexus functions", Logger: s.log,
+		Settings: s.sessionSettings(),
+	}
+	sessions, err := db.OpenSessions(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	b.onClose(func(context.Context) error { sessions.Close(); return nil })
+	return sessions, nil
+}
+
+// sessionSettings are those of every connection for requests.
+func (s *Server) sessionSettings() []schema.Setting {
+	if !s.cfg.CheckCredentials {
+		return nil
+	}
+	return []schema.Setting{{Name: checkCredentials, Value: "on"}}
+}
+
+// rates are those of the tiers. Whoever tries things out on their own machine is not held to those of people.
+func (s *Server) rates() functions.Rates {
+	rates := functions.DefaultRates()
+	if s.cfg.RateLimits == RateLimitsPublic || (s.cfg.RateLimits == "" && s.cfg.DatabaseURL == "") {
+		rates.Standard, rates.Bulk = functions.Rate{}, functions.Rate{}
+	}
+	return rates
+}
+
+// sqlFunctions serves the schema functions, if the database has it.
+func (s *Server) sqlFunctions(b *backend, verifier *rls.Verifier) *functions.SQL {
+	if !slices.Contains(b.loaded, functions.Schema) {
+		return nil
+	}
+	config := func() *rest.Config {
+		cfg := *b.config.Load()
+		cfg.Schemas, cfg.BasePath, cfg.OpenAPIMode = []string{functions.Schema}, "", rest.OpenAPIDisabled
+		return &cfg
+	}
+	rpc := rest.New(rest.Options{
+		Config: config, Snapshot: b.snapshot, Verifier: func() *rls.Verifier { return verifier }, DB: b.database,
+		Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
+	})
+	return functions.NewSQL(b.snapshot, rpc, s.log)
+}
+
+// serveFunctions passes a request to functions/v1.
+func (s *Server) serveFunctions(w http.ResponseWriter, r *http.Request) {
+	b := s.backend.Load()
+	if b == nil {
+		fail(w, r, errStarting)
+		return
+	}
+	b.functions.ServeHTTP(w, r)
+}
