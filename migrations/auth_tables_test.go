@@ -357,7 +357,9 @@ func TestAuthTablesNotify(t *testing.T) {
 	conn, listener := connect(t, url), connect(t, url)
 	exec(t, listener, "listen pgrst")
 	exec(t, listener, "listen done")
-	up(t, url)
+	if _, err := open(t, url).UpTo(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
 	exec(t, conn, "notify done")
 	exec(t, conn, "create function public.f() returns trigger language plpgsql as 'begin return new; end'")
 	exec(t, conn, "notify done")

@@ -8,6 +8,10 @@ declare
   api_role name;
 begin
   if pg_catalog.to_regnamespace('functions') is null then
+    if not pg_catalog.has_database_privilege(pg_catalog.current_database(), 'create') then
+      raise warning 'schema functions is not made, because this role may not create schemas: functions in SQL are not served';
+      return;
+    end if;
     create schema functions;
     comment on schema functions is
       'Functions served at functions/v1/<name>; the comment on one says how it is called: @method, @access, @tier, @tag';
