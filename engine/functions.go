@@ -21,8 +21,8 @@ const functionsPath = "/functions/v1"
 // functionConnections are those of functions in Go, beside the ones that requests of rest/v1 and functions in SQL share.
 const functionConnections = 8
 
-// checkCredentials is the setting that policies of the application look at (migrations/app/00001_organizations.sql).
-const checkCredentials = "nexus.check_credentials"
+// liveSetting is that policies of the application look at (migrations/app/00001_organizations.sql).
+const liveSetting = "nexus.check_credentials"
 
 // openFunctions makes the handler of functions/v1.
 func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verifier *rls.Verifier, with *tools) error {
@@ -78,7 +78,7 @@ func (s *Server) sessionSettings() []schema.Setting {
 	if !s.cfg.CheckCredentials {
 		return nil
 	}
-	return []schema.Setting{{Name: checkCredentials, Value: "on"}}
+	return []schema.Setting{{Name: liveSetting, Value: "on"}}
 }
 
 // rates are those of the tiers. Whoever tries things out on their own machine is not held to those of people.

@@ -48,11 +48,12 @@ func ParseComment(comment string) (Annotations, error) {
 		case "@tag":
 			a.Tag = value
 		default:
-			if strings.HasPrefix(word, "@") {
+			switch {
+			case strings.HasPrefix(word, "@"):
 				err = fmt.Errorf("unknown annotation %s", word)
-			} else if i == 0 {
+			case i == 0:
 				a.Summary = strings.TrimSuffix(line, ".")
-			} else {
+			default:
 				description = append(description, line)
 			}
 		}

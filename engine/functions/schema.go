@@ -155,11 +155,11 @@ var (
 )
 
 // invalid words the refusal of a request by its schema: which field, and why.
-func invalid(err error, s *jsonschema.Schema) *Error {
-	text, field := err.Error(), ""
+func invalid(err error, root *jsonschema.Schema) *Error {
+	text, field, s := err.Error(), "", root
 	for m := fieldPath.FindStringSubmatch(text); m != nil; m = fieldPath.FindStringSubmatch(text) {
 		if path, ok := strings.CutPrefix(m[1], "/properties/"); ok {
-			field, s = strings.NewReplacer("/properties/", ".", "/items", "[]").Replace(path), within(s, path)
+			field, s = strings.NewReplacer("/properties/", ".", "/items", "[]").Replace(path), within(root, path)
 		}
 		text = text[len(m[0]):]
 	}
