@@ -39,7 +39,7 @@ func newRootCommand() *cobra.Command {
 		newKeysCommand(),
 		newTokenCommand(),
 		newMailCommand(),
-		newMigrateCommand(),
+		newMigrateCommand(), newFunctionsCommand(),
 		newPostgrestCommand(), newBenchCommand(),
 		newVersionCommand(),
 	)

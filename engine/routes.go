@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"nexus/engine/app/agents"
+	"nexus/engine/functions"
+	"nexus/schema"
+	"nexus/schema/cluster"
+)
+
+// Route is a line of the routing table of functions/v1.
+type Route struct {
+	Name, Method string
+	// Kind is go, sql or typescript.
+	Kind    string
+	Access  string
+	Tier    string
+	Tag     string
+	Summary string
+}
+
+// Routes lists the functions that a server with the configuration serves, by name. Those in SQL are read from the database; the
+// error tells why, if it cannot be asked, and the others are there all the same.
+func Routes(ctx context.Context, cfg Config, log *slog.Logger) ([]Route, error) {
+	var out []Route
+	if cfg.app() == AppNexus {
+		all, _ := agents.Functions(agents.Options{})
+		for _, f := range all {
+			out = append(out, Route{
+				Name: f.Name, Method: f.Method, Kind: "go", Access: f.Access.String(), Tier: f.Tier.String(), Tag: f.Tag, Summary: f.Summary,
+			})
+		}
+	}
+	inSQL, err := sqlRoutes(ctx, &cfg, log)
+	out = append(out, inSQL...)
+	slices.SortFunc(out, func(a, b Route) int { return strings.Compare(a.Name+a.Method, b.Name+b.Method) })
+	return out, err
+}
+
+func sqlRoutes(ctx context.Context, cfg *Config, log *slog.Logger) ([]Route, error) {
+	url := cfg.DatabaseURL
+	if url == "" {
+		var err error
+		if url, err = cluster.Locate(cfg.DataDir); err != nil {
+			return nil, err
+		}
+	}
+	found, err := existing(ctx, url, []string{functions.Schema})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer closeConn(ctx, conn)
+	snap, err := schema.Load(ctx, conn, schema.LoadOptions{Schemas: found, TimeZones: map[string]struct{}{}})
+	if err != nil {
+		return nil, err
+	}
+	var out []Route
+	for name, f := range functions.NewSQL(func() *schema.Snapshot { return snap }, nil, log).All() {
+		out = append(out, Route{
+			Name: name, Method: f.Method, Kind: "sql", Access: f.Access.String(), Tier: f.Tier.String(), Tag: f.Tag, Summary: f.Summary,
+		})
+	}
+	return out, nil
+}
