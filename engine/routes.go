@@ -67,7 +67,7 @@ func sqlRoutes(ctx context.Context, cfg *Config, log *slog.Logger) ([]Route, err
 	var out []Route
 	for name, f := range functions.NewSQL(func() *schema.Snapshot { return snap }, nil, log).All() {
 		out = append(out, Route{
-			Name: name, Method: f.Method, Kind: "sql", Access: f.Access.String(), Tier: f.Tier.String(), Tag: f.Tag, Summary: f.Summary,
+			Name: name, Method: strings.Join(f.Methods, ", "), Kind: "sql", Access: f.Access.String(), Tier: f.Tier.String(), Tag: f.Tag, Summary: f.Summary,
 		})
 	}
 	return out, nil

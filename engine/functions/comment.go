@@ -13,7 +13,7 @@ import (
 type Annotations struct {
 	Summary     string
 	Description string
-	// Method is "" for the default: GET for functions that change nothing, else POST.
+	// Method is "" for the default: POST, and GET as well for functions that change nothing.
 	Method string
 	Access Access
 	Tier   Tier

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,6 +40,8 @@ type sqlFunctions struct {
 type SQLFunction struct {
 	Annotations
 	Name string
+	// Methods are those that it is called with.
+	Methods []string
 	// Routine is the first of its overloads.
 	Routine *schema.Routine
 }
@@ -68,20 +71,34 @@ func (s *SQL) All() map[string]*SQLFunction {
 				s.log.Error("a function in SQL is not served: its comment cannot be read", "function", id.Name, "error", err)
 				continue
 			}
-			if a.Method == "" {
-				a.Method = http.MethodPost
-				if overloads[0].Volatility != schema.Volatile {
-					a.Method = http.MethodGet
-				}
-			}
-			if a.Method != http.MethodGet && a.Access.kind == accessToken {
-				a.Access = Token(rls.ScopeWrite)
-			}
-			all.byName[id.Name] = &SQLFunction{Annotations: a, Name: id.Name, Routine: overloads[0]}
+			all.byName[id.Name] = newSQLFunction(a, overloads[0])
 		}
 	}
 	s.read = all
 	return all.byName
+}
+
+func newSQLFunction(a Annotations, routine *schema.Routine) *SQLFunction {
+	f := &SQLFunction{Annotations: a, Name: routine.Name, Routine: routine, Methods: []string{a.Method}}
+	changes := routine.Volatility == schema.Volatile
+	switch {
+	case a.Method == "" && changes:
+		f.Methods = []string{http.MethodPost}
+	case a.Method == "":
+		f.Methods = []string{http.MethodGet, http.MethodPost}
+	}
+	if changes && a.Access.kind == accessToken {
+		f.Access = Token(rls.ScopeWrite)
+	}
+	return f
+}
+
+// takes reports whether the function is called with the method.
+func (f *SQLFunction) takes(method string) bool {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return slices.Contains(f.Methods, method)
 }
 
 func (s *SQL) lookup(name string) (*SQLFunction, bool) {
@@ -97,12 +114,12 @@ func (s *SQL) lookup(name string) (*SQLFunction, bool) {
 func (h *Handler) serveSQL(w http.ResponseWriter, r *http.Request, f *SQLFunction) {
 	allowOrigins(w.Header())
 	if r.Method == http.MethodOptions {
-		preflight(w, r, f.Method)
+		preflight(w, r, strings.Join(f.Methods, ", "))
 		return
 	}
-	if r.Method != f.Method && (r.Method != http.MethodHead || f.Method != http.MethodGet) {
-		w.Header().Set("Allow", f.Method)
-		h.writeError(w, r, Errorf(http.StatusMethodNotAllowed, "method_not_allowed", "This function is called with "+f.Method))
+	if !f.takes(r.Method) {
+		w.Header().Set("Allow", strings.Join(f.Methods, ", "))
+		h.writeError(w, r, Errorf(http.StatusMethodNotAllowed, "method_not_allowed", "This function is called with "+strings.Join(f.Methods, " or ")))
 		return
 	}
 	if _, err := h.enter(r, f.Access, f.Tier); err != nil {
