@@ -10,6 +10,7 @@ import (
 	"nexus/engine/app/agents"
 	"nexus/engine/db"
 	"nexus/engine/functions"
+	"nexus/engine/limits"
 	"nexus/engine/rest"
 	"nexus/rls"
 	"nexus/schema"
@@ -44,7 +45,7 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 	}
 	b.functions = http.StripPrefix(functionsPath, functions.New(functions.Options{
 		Config: cfg, Registry: registry, Verifier: func() *rls.Verifier { return verifier }, Sessions: sessions,
-		Limiter: s.openLimiter(ctx, b, sessions), Quota: quota, SQL: s.sqlFunctions(b, verifier), Logger: s.log, Authenticated: setRole,
+		Limiter: s.openLimiter(b, sessions), Quota: quota, SQL: s.sqlFunctions(b, verifier), Logger: s.log, Authenticated: setRole,
 	}))
 	return nil
 }
@@ -85,7 +86,7 @@ func (s *Server) sessionSettings() []schema.Setting {
 func (s *Server) rates() functions.Rates {
 	rates := functions.DefaultRates()
 	if s.cfg.RateLimits == RateLimitsPublic || (s.cfg.RateLimits == "" && s.cfg.DatabaseURL == "") {
-		rates.Standard, rates.Bulk = functions.Rate{}, functions.Rate{}
+		rates.Standard, rates.Bulk = limits.Rate{}, limits.Rate{}
 	}
 	return rates
 }

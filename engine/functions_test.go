@@ -2,6 +2,8 @@ package engine
 
 import (
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -91,5 +93,73 @@ func TestFunctionsInSQL(t *testing.T) {
 	if pre.status != 204 || pre.header.Get("Access-Control-Allow-Headers") != "authorization, x-custom" ||
 		!strings.Contains(pre.header.Get("Access-Control-Allow-Methods"), "POST") {
 		t.Errorf("preflight: %d %v", pre.status, pre.header)
+	}
+}
+
+// Two servers on one database hold callers to the limit together.
+func TestFunctionLimits(t *testing.T) {
+	t.Parallel()
+	first := withApp(t, func(cfg *Config) { cfg.RateLimits = RateLimitsAll })
+	psql(t, first.cfg.DatabaseURL, `create function functions.ping() returns int language sql stable as 'select 1'`,
+		`create function functions.bulk() returns int language sql stable as 'select 1'`,
+		"comment on function functions.bulk is E'Bulk\n@tier bulk'")
+	cfg := first.cfg
+	cfg.DataDir = t.TempDir()
+	second := launch(t, cfg)
+	t.Cleanup(second.stop)
+	token := first.signUp("ann@example.com").access
+	for _, r := range []*running{first, second} {
+		r.until("the functions are served", func() bool { return r.call("DELETE", "/functions/v1/bulk", nil, nil).status == 405 })
+	}
+	for name, c := range map[string]struct {
+		method, path, token string
+		limit               int
+	}{
+		"standard":   {"GET", "ping", token, 100},
+		"bulk":       {"GET", "bulk", token, 20},
+		"agent-auth": {"POST", "agent-auth", "", 10},
+	} {
+		var admitted, refused atomic.Int64
+		var all sync.WaitGroup
+		for i := range 200 {
+			all.Go(func() {
+				r := []*running{first, second}[i%2]
+				header := map[string]string{}
+				if c.token != "" {
+					header["Authorization"] = "Bearer " + c.token
+				}
+				got := r.call(c.method, "/functions/v1/"+c.path, header, nil)
+				switch {
+				case got.status != 429:
+					admitted.Add(1)
+				case got.header.Get("Retry-After") == "" || !strings.Contains(got.body, `"error":"rate_limit_exceeded"`):
+					t.Errorf("%s: %v %s", name, got.header, got.body)
+				default:
+					refused.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if n := int(admitted.Load()); n < c.limit || n > c.limit+1 {
+			t.Errorf("%s: %d of %d were admitted", name, n, c.limit)
+		}
+	}
+}
+
+// The plan of an organization bounds its calls.
+func TestCallsADay(t *testing.T) {
+	t.Parallel()
+	r := withApp(t, nil)
+	psql(t, r.cfg.DatabaseURL, "update public.plans set api_calls_per_day = 8 where name = 'growth'")
+	ann := r.signUp("ann@example.com").found("Ann's", "growth")
+	_, _, token := ann.agent("read") // two calls, one of them with a token
+	for want := 6; want >= 0; want-- {
+		counted := r.json("GET", "/functions/v1/agent-usage", token, nil, 200)["usage"].(map[string]any)["api_calls"].(map[string]any)
+		if counted["remaining"] != float64(want) || counted["limit"] != 8.0 {
+			t.Errorf("%v, want %d remaining", counted, want)
+		}
+	}
+	if got := r.json("GET", "/functions/v1/agent-usage", token, nil, 403); got["error"] != "quota_exceeded" {
+		t.Errorf("%v", got)
 	}
 }

@@ -3,19 +3,14 @@ package engine
 import (
 	"context"
 
-	"nexus/engine/auth/limit"
 	"nexus/engine/db"
 	"nexus/engine/functions"
+	"nexus/engine/limits"
 )
 
-type localLimiter struct {
-	all map[functions.Rate]*limit.Limiter
-}
-
-func (s *Server) openLimiter(ctx context.Context, b *backend, sessions *db.Sessions) functions.Limiter {
-	return localLimiter{}
-}
-
-func (l localLimiter) Take(_ context.Context, key string, rate functions.Rate) (functions.Decision, error) {
-	return functions.Decision{Allowed: true, Remaining: rate.Events}, nil
+// openLimiter counts what all servers of the database are asked for.
+func (s *Server) openLimiter(b *backend, sessions *db.Sessions) functions.Limiter {
+	limiter := limits.New(limits.NewPostgres(sessions.Pool()), s.log)
+	b.onClose(func(context.Context) error { limiter.Close(); return nil })
+	return limiter
 }

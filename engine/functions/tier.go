@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nexus/engine/clientip"
+	"nexus/engine/limits"
 	"nexus/rls"
 )
 
@@ -32,35 +33,20 @@ func (t Tier) String() string {
 	return [...]string{"none", "standard", "bulk", "webhook", "agent-auth"}[t]
 }
 
-// Rate is so many events in a time; none is no limit.
-type Rate struct {
-	Events int
-	Per    time.Duration
-}
-
-// Decision is the answer of a Limiter.
-type Decision struct {
-	Allowed bool
-	// RetryAfter tells when the next event will be allowed.
-	RetryAfter time.Duration
-	// Remaining is how many more are allowed now.
-	Remaining int
-}
-
 // Rates are those of the tiers; one without events is off.
 type Rates struct {
-	Standard, Bulk, Webhook, AgentAuth Rate
+	Standard, Bulk, Webhook, AgentAuth limits.Rate
 }
 
 // DefaultRates are the documented ones.
 func DefaultRates() Rates {
 	return Rates{
-		Standard: Rate{Events: 100, Per: time.Minute}, Bulk: Rate{Events: 20, Per: time.Minute},
-		Webhook: Rate{Events: 500, Per: time.Minute}, AgentAuth: Rate{Events: 10, Per: time.Minute},
+		Standard: limits.Rate{Events: 100, Per: time.Minute}, Bulk: limits.Rate{Events: 20, Per: time.Minute},
+		Webhook: limits.Rate{Events: 500, Per: time.Minute}, AgentAuth: limits.Rate{Events: 10, Per: time.Minute},
 	}
 }
 
-func (r *Rates) of(t Tier) Rate {
+func (r *Rates) of(t Tier) limits.Rate {
 	switch t {
 	case Bulk:
 		return r.Bulk
@@ -75,7 +61,7 @@ func (r *Rates) of(t Tier) Rate {
 
 // Limiter counts events over all servers of a database.
 type Limiter interface {
-	Take(ctx context.Context, key string, rate Rate) (Decision, error)
+	Take(ctx context.Context, key string, rate limits.Rate) (limits.Decision, error)
 }
 
 // Quota tells what plans allow.
@@ -94,7 +80,7 @@ func (h *Handler) spend(ctx context.Context, c *Call) error {
 	if err != nil || allowed <= 0 {
 		return err
 	}
-	d, err := h.take(ctx, "calls "+organization, Rate{Events: allowed, Per: 24 * time.Hour})
+	d, err := h.take(ctx, "calls "+organization, limits.Rate{Events: allowed, Per: 24 * time.Hour, Exact: true})
 	c.callsLeft = d.Remaining
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusTooManyRequests {
@@ -126,7 +112,7 @@ func tierKey(t Tier, c *Call) string {
 	return t.String() + " " + c.Identity.Subject + " " + caller.OrganizationID
 }
 
-func (h *Handler) take(ctx context.Context, key string, rate Rate) (Decision, error) {
+func (h *Handler) take(ctx context.Context, key string, rate limits.Rate) (limits.Decision, error) {
 	d, err := h.limiter.Take(ctx, key, rate)
 	if err != nil {
 		return d, &Error{
