@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -132,31 +131,11 @@ func openProviders(cfg *AuthConfig, externalURL string) ([]provider.Provider, er
 
 // cleanUp removes expired rows from time to time, until the backend closes.
 func (s *Server) cleanUp(ctx context.Context, b *backend, users *store.Store, flows *auth.Config) {
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(cleanupPeriod)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-running.Done():
-				return
-			case <-ticker.C:
-			}
-			err := users.Do(running, func(tx *store.Tx) error {
-				_, err := tx.Cleanup(running, time.Now().UTC(), flows.OTPLife, flowLife, cleanupBatch)
-				return err
-			})
-			if err != nil && !errors.Is(err, context.Canceled) {
-				s.log.Warn("expired rows of schema auth were not removed", "error", err)
-			}
-		}
-	}()
-	b.onClose(func(context.Context) error {
-		stop()
-		<-done
-		return nil
+	s.keepUp(ctx, b, "expired rows of schema auth were not removed", func(ctx context.Context) error {
+		return users.Do(ctx, func(tx *store.Tx) error {
+			_, err := tx.Cleanup(ctx, time.Now().UTC(), flows.OTPLife, flowLife, cleanupBatch)
+			return err
+		})
 	})
 }
 

@@ -38,6 +38,10 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 	if s.cfg.Auth.Flows.RefuseBrowserAdmins {
 		cfg.ServerRoles = s.cfg.Auth.Flows.AdminRoles
 	}
+	s.keepUp(ctx, b, "answers of calls that are long past were not removed", func(ctx context.Context) error {
+		_, err := sessions.Pool().Exec(ctx, "select nexus.forget_calls($1)", cleanupBatch)
+		return err
+	})
 	all, quota := s.ownFunctions(b, sessions, with)
 	registry, err := functions.NewRegistry(all...)
 	if err != nil {
@@ -101,11 +105,18 @@ func (s *Server) sqlFunctions(b *backend, verifier *rls.Verifier) *functions.SQL
 		cfg.Schemas, cfg.BasePath, cfg.OpenAPIMode = []string{functions.Schema}, "", rest.OpenAPIDisabled
 		return &cfg
 	}
-	rpc := rest.New(rest.Options{
-		Config: config, Snapshot: b.snapshot, Verifier: func() *rls.Verifier { return verifier }, DB: b.database,
-		Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
-	})
-	return functions.NewSQL(b.snapshot, rpc, s.log)
+	claiming := func() *rest.Config {
+		cfg := config()
+		cfg.PreRequest = &functions.ClaimForRequest
+		return cfg
+	}
+	handler := func(config func() *rest.Config) http.Handler {
+		return rest.New(rest.Options{
+			Config: config, Snapshot: b.snapshot, Verifier: func() *rls.Verifier { return verifier }, DB: b.database,
+			Logger: s.log, MaxBody: s.cfg.MaxBodyBytes,
+		})
+	}
+	return functions.NewSQL(b.snapshot, handler(config), handler(claiming), s.log)
 }
 
 // serveFunctions passes a request to functions/v1.

@@ -65,7 +65,7 @@ func sqlRoutes(ctx context.Context, cfg *Config, log *slog.Logger) ([]Route, err
 		return nil, err
 	}
 	var out []Route
-	for name, f := range functions.NewSQL(func() *schema.Snapshot { return snap }, nil, log).All() {
+	for name, f := range functions.NewSQL(func() *schema.Snapshot { return snap }, nil, nil, log).All() {
 		out = append(out, Route{
 			Name: name, Method: strings.Join(f.Methods, ", "), Kind: "sql", Access: f.Access.String(), Tier: f.Tier.String(), Tag: f.Tag, Summary: f.Summary,
 		})

@@ -53,7 +53,7 @@ const maxAttempts = 4
 // elsewhere. It fails with what work fails with, and with *ConnectionError.
 func (s *Sessions) As(ctx context.Context, settings []schema.Setting, readOnly bool, work func(pgx.Tx) error) error {
 	return s.run(ctx, readOnly, func(tx pgx.Tx) error {
-		if err := set(ctx, tx, settings); err != nil {
+		if err := Set(ctx, tx, settings); err != nil {
 			return err
 		}
 		return work(tx)
@@ -93,9 +93,9 @@ func (s *Sessions) run(ctx context.Context, readOnly bool, work func(pgx.Tx) err
 	return err
 }
 
-// set takes back what the transaction before may have left in the session, and applies the settings for this one, in order, in
+// Set takes back what the transaction before may have left in the session, and applies the settings for this one, in order, in
 // one round trip.
-func set(ctx context.Context, tx pgx.Tx, settings []schema.Setting) error {
+func Set(ctx context.Context, tx pgx.Tx, settings []schema.Setting) error {
 	batch := &pgx.Batch{}
 	for _, sql := range resetSession {
 		batch.Queue(sql)

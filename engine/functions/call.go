@@ -25,6 +25,8 @@ type Call struct {
 	path      string
 	schemas   []string
 	callsLeft int
+	// outer is the transaction that all work of the call belongs to; nil if each has its own.
+	outer pgx.Tx
 }
 
 // NewCall makes a call that came otherwise than through a Handler, such as a tool of an agent; path tells the database what it is.
@@ -49,7 +51,36 @@ func (c *Call) Tx(ctx context.Context, work func(pgx.Tx) error) error {
 	settings := rls.Settings(c.Identity, &rls.Facts{
 		SearchPath: c.schemas, Method: c.Request.Method, Path: c.path, Host: c.Request.Host, Header: c.Request.Header,
 	})
+	if c.outer != nil {
+		return pgx.BeginFunc(ctx, c.outer, func(tx pgx.Tx) error {
+			if err := db.Set(ctx, tx, settings); err != nil {
+				return err
+			}
+			return work(tx)
+		})
+	}
 	return c.sessions.As(ctx, settings, c.Identity.ReadOnly(), work)
+}
+
+// AsServer runs work in one transaction as the server's login role, which may do nothing but call functions that were granted
+// to it by name: for what nobody's own rights allow, such as registrations of those who are nobody yet.
+func (c *Call) AsServer(ctx context.Context, work func(pgx.Tx) error) error {
+	if c.outer != nil {
+		return pgx.BeginFunc(ctx, c.outer, func(tx pgx.Tx) error {
+			if err := asServer(ctx, tx); err != nil {
+				return err
+			}
+			return work(tx)
+		})
+	}
+	return c.sessions.Do(ctx, work)
+}
+
+// FirstDelivery notes a delivery of a webhook by the provider's id, and tells whether it is new. It belongs into the transaction
+// of the delivery's effect, as the server (AsServer).
+func FirstDelivery(ctx context.Context, tx pgx.Tx, source, id string) (first bool, err error) {
+	err = tx.QueryRow(ctx, "select nexus.first_delivery($1, $2)", source, id).Scan(&first)
+	return first, err
 }
 
 // QueryRow runs one statement as Tx does and scans its only row; pgx.ErrNoRows tells that there was none.

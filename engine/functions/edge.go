@@ -1,6 +1,10 @@
 package functions
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/jackc/pgx/v5"
+)
 
 // serveEdge passes a request to a function in TypeScript: with its body unread, and its answer, CORS headers and all, as the
 // function makes it. Preflights always reach the function, as those of Supabase's gateway do.
@@ -14,14 +18,56 @@ func (h *Handler) serveEdge(w http.ResponseWriter, r *http.Request, name string,
 	if verify {
 		access = Access{kind: accessProject}
 	}
-	if _, err := h.enter(r, access, Standard); err != nil {
-		allowOrigins(w.Header())
-		e := asError(err)
-		w.Header().Set("Sb-Error-Code", edgeCode(r, e))
-		h.writeError(w, r, err)
-		return
+	c, err := h.enter(r, access, Standard)
+	if err == nil {
+		err = h.callEdge(out, r, name, c)
 	}
-	h.edge.Serve(out, r, name)
+	if err != nil {
+		allowOrigins(w.Header())
+		w.Header().Set("Sb-Error-Code", edgeCode(r, asError(err)))
+		h.writeError(w, r, err)
+	}
+}
+
+// callEdge runs the function. A call with an Idempotency-Key has it claimed before, because what the function does is its own.
+func (h *Handler) callEdge(w http.ResponseWriter, r *http.Request, name string, c *Call) error {
+	if r.Header.Get(IdempotencyHeader) == "" {
+		h.edge.Serve(w, r, name)
+		return nil
+	}
+	body, err := h.rebody(w, r)
+	if err != nil {
+		return err
+	}
+	o, err := newOnce(r, c, name, body)
+	if err != nil {
+		return err
+	}
+	if o == nil {
+		h.edge.Serve(w, r, name)
+		return nil
+	}
+	var given *answer
+	err = h.sessions.Do(r.Context(), func(tx pgx.Tx) error {
+		given, err = o.claim(r.Context(), tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		given.write(w, r)
+		return nil
+	}
+	seen := &recorder{ResponseWriter: w}
+	h.edge.Serve(seen, r, name)
+	switch {
+	case seen.status == http.StatusServiceUnavailable && seen.Header().Get("X-Relay-Error") != "", seen.status == http.StatusNotFound:
+		h.release(r.Context(), o) // the function did not even begin
+	case seen.status != 0 && seen.status < http.StatusInternalServerError:
+		h.store(r.Context(), o, seen)
+	}
+	return nil
 }
 
 // edgeCode is the code under which Supabase's clients know a refusal.

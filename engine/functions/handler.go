@@ -224,7 +224,16 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, f *Function, c *C
 		}
 		return newAnswer(f, c, value)
 	}
-	a, err := run(r.Context())
+	o, err := newOnce(r, c, f.Name, body)
+	if err != nil {
+		return err
+	}
+	var a *answer
+	if o != nil {
+		a, err = h.runOnce(r.Context(), o, f, c, run)
+	} else {
+		a, err = run(r.Context())
+	}
 	if err != nil {
 		return err
 	}
@@ -239,16 +248,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, f *Function) (req
 		return request, nil, err
 	}
 	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, h.cfg.MaxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, nil, &Error{
-			Status: http.StatusRequestEntityTooLarge, Code: "payload_too_large", Message: "The request body is too large",
-			Details: map[string]any{"limit": tooLarge.Limit},
-		}
-	case err != nil:
-		return nil, nil, &Error{Status: http.StatusBadRequest, Code: "validation_failed", Message: "The request body could not be read", Cause: err}
-	case len(body) == 0:
+	if err != nil {
+		return nil, nil, bodyError(err)
+	}
+	if len(body) == 0 {
 		return json.RawMessage("{}"), body, nil
 	}
 	// supabase-js sends texts that the caller has made JSON of as text/plain.
@@ -257,6 +260,18 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, f *Function) (req
 		return nil, nil, Errorf(http.StatusUnsupportedMediaType, "unsupported_media_type", "The request body must be application/json")
 	}
 	return body, body, nil
+}
+
+// bodyError tells why a body could not be read.
+func bodyError(err error) *Error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &Error{
+			Status: http.StatusRequestEntityTooLarge, Code: "payload_too_large", Message: "The request body is too large",
+			Details: map[string]any{"limit": tooLarge.Limit},
+		}
+	}
+	return &Error{Status: http.StatusBadRequest, Code: "validation_failed", Message: "The request body could not be read", Cause: err}
 }
 
 // answer is what a function answers, before it is sent.

@@ -33,6 +33,8 @@ type Spec struct {
 	Tier        Tier
 	// Status is that of success, 200 if it is 0.
 	Status int
+	// WithholdAnswer keeps answers from being stored for calls with an Idempotency-Key, because they have a secret.
+	WithholdAnswer bool
 	// Example is a request that is accepted as it is, in a fresh organization if possible.
 	Example string
 }

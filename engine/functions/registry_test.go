@@ -107,7 +107,7 @@ func TestValidation(t *testing.T) {
 		`{"name": "Annabel"}`:                                 "name must have at most 5 characters",
 		`{"name": 7}`:                                         "name must be string, not integer",
 		`{"name": null}`:                                      "name must be string, not null",
-		`{"name": "Ann", "nmae": 1}`:                          "nmae is not known",
+		`{"name": "Ann", "nickname": 1}`:                      "nickname is not known",
 		`{"name": "Ann", "times": 4}`:                         "times must be at most 3",
 		`{"name": "Ann", "times": 0}`:                         "times must be at least 1",
 		`{"name": "Ann", "times": 1.5}`:                       "times must be integer, not number",

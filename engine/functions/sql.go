@@ -22,9 +22,9 @@ const Schema = "functions"
 // snapshot has them.
 type SQL struct {
 	snapshot func() *schema.Snapshot
-	// rpc answers requests to /rpc/<function> for that schema.
-	rpc http.Handler
-	log *slog.Logger
+	// rpc answers requests to /rpc/<function> for that schema; claiming claims an Idempotency-Key with it.
+	rpc, claiming http.Handler
+	log           *slog.Logger
 
 	mu   sync.Mutex
 	read *sqlFunctions
@@ -46,9 +46,13 @@ type SQLFunction struct {
 	Routine *schema.Routine
 }
 
-// NewSQL serves the functions that snapshot has by rpc, which serves them below /rpc/.
-func NewSQL(snapshot func() *schema.Snapshot, rpc http.Handler, log *slog.Logger) *SQL {
-	return &SQL{snapshot: snapshot, rpc: rpc, log: log}
+// ClaimForRequest is the function that has to run before a request to the handler claiming of NewSQL.
+var ClaimForRequest = schema.Ident{Schema: "nexus", Name: "claim_for_request"}
+
+// NewSQL serves the functions that snapshot has by rpc, which serves them below /rpc/, and by claiming if there is an
+// Idempotency-Key.
+func NewSQL(snapshot func() *schema.Snapshot, rpc, claiming http.Handler, log *slog.Logger) *SQL {
+	return &SQL{snapshot: snapshot, rpc: rpc, claiming: claiming, log: log}
 }
 
 // All returns the functions by name. Names with underscores are reachable with hyphens as well.
@@ -122,13 +126,50 @@ func (h *Handler) serveSQL(w http.ResponseWriter, r *http.Request, f *SQLFunctio
 		h.writeError(w, r, Errorf(http.StatusMethodNotAllowed, "method_not_allowed", "This function is called with "+strings.Join(f.Methods, " or ")))
 		return
 	}
-	if _, err := h.enter(r, f.Access, f.Tier); err != nil {
-		h.writeError(w, r, err)
-		return
+	c, err := h.enter(r, f.Access, f.Tier)
+	if err == nil {
+		err = h.callSQL(w, r, f, c)
 	}
-	out := &rpcWriter{ResponseWriter: w}
-	h.sql.rpc.ServeHTTP(out, rpcRequest(r, f))
-	out.end(h, r)
+	if err != nil {
+		h.writeError(w, r, err)
+	}
+}
+
+// callSQL runs the function and passes its answer on.
+func (h *Handler) callSQL(w http.ResponseWriter, r *http.Request, f *SQLFunction, c *Call) error {
+	var o *once
+	if r.Header.Get(IdempotencyHeader) != "" && f.Routine.Volatility == schema.Volatile {
+		body, err := h.rebody(w, r)
+		if err != nil {
+			return err
+		}
+		if o, err = newOnce(r, c, f.Name, body); err != nil {
+			return err
+		}
+	}
+	if o == nil {
+		out := &rpcWriter{ResponseWriter: w}
+		h.sql.rpc.ServeHTTP(out, rpcRequest(r, f))
+		out.end(h, r)
+		return nil
+	}
+	given, err := h.look(r.Context(), o)
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		given.write(w, r)
+		return nil
+	}
+	seen := &recorder{ResponseWriter: w}
+	out := &rpcWriter{ResponseWriter: seen}
+	request := rpcRequest(r, f)
+	request.Header.Set(claimHeader, o.header())
+	h.sql.claiming.ServeHTTP(out, request)
+	if out.end(h, r); seen.status < http.StatusBadRequest {
+		h.store(r.Context(), o, seen)
+	}
+	return nil
 }
 
 // rpcRequest is the request as rest/v1 would have got it: PUT, PATCH and DELETE become POST, and nothing chooses another schema.

@@ -35,7 +35,7 @@ func (s *service) exchange() *functions.Function {
 		Description: "The token acts for the key's organization with the key's scopes, on rest/v1, functions/v1 and the tools of " +
 			"agents alike, for at most an hour. There is no refresh token: on 401 exchange the key again. Keys are accepted here and " +
 			"nowhere else.",
-		Access: functions.Public(), Tier: functions.AgentAuth,
+		Access: functions.Public(), Tier: functions.AgentAuth, WithholdAnswer: true,
 		Example: `{"api_key": "nxs_ak_000000000000000000000000000000000000000000000000"}`,
 	}, s.exchangeKey)
 }

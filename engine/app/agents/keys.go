@@ -39,7 +39,7 @@ func (s *service) createKey() *functions.Function {
 		Name: "agent-api-key-create", Tag: "Agents", Summary: "Create an API key for an agent",
 		Description: "The key belongs to the caller's current organization. It is shown once; only its bcrypt hash is kept. Scopes that " +
 			"the plan does not allow are refused, and so is one agent more than it allows (403).",
-		Access: functions.Members(rls.RoleOwner, rls.RoleAdmin), Tier: functions.Standard, Status: http.StatusCreated,
+		Access: functions.Members(rls.RoleOwner, rls.RoleAdmin), Tier: functions.Standard, Status: http.StatusCreated, WithholdAnswer: true,
 		Example: `{"name": "Reporting", "scopes": ["read"], "expires_at": "2099-12-31T23:59:59Z"}`,
 	}, func(ctx context.Context, c *functions.Call, r createKeyRequest) (createKeyResponse, error) {
 		return s.addKey(ctx, c, "select nexus_app.create_agent_key($1, $2, $3, $4::text[]::public.agent_scope[], $5, $6)",
@@ -82,7 +82,7 @@ func (s *service) rotateKey() *functions.Function {
 	return functions.Define(functions.Spec{
 		Name: "agent-api-key-rotate", Tag: "Agents", Summary: "Replace an API key by a new one",
 		Description: "The new key has the old one's name, agent, scopes and end. The old one is revoked at once, or after a grace period.",
-		Access:      functions.Members(rls.RoleOwner, rls.RoleAdmin), Tier: functions.Standard, Status: http.StatusCreated,
+		Access:      functions.Members(rls.RoleOwner, rls.RoleAdmin), Tier: functions.Standard, Status: http.StatusCreated, WithholdAnswer: true,
 		Example: `{"id": "00000000-0000-0000-0000-000000000000", "grace_seconds": 3600}`,
 	}, func(ctx context.Context, c *functions.Call, r rotateKeyRequest) (createKeyResponse, error) {
 		return s.addKey(ctx, c, "select nexus_app.rotate_agent_key($3, $1, $2, make_interval(secs => $4::integer))", r.ID, r.GraceSeconds)

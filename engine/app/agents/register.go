@@ -36,12 +36,12 @@ func (s *service) register() *functions.Function {
 		Description: "Makes an organization on the plan free with an agent and a key of the scope read. The person whose address is " +
 			"given gets a mail and becomes the owner by accepting it. At most three agents a day can be registered for an address. " +
 			"An agent whose user has an account already should be given a key by that user instead.",
-		Access: functions.Public(), Tier: functions.AgentAuth, Status: http.StatusCreated,
+		Access: functions.Public(), Tier: functions.AgentAuth, Status: http.StatusCreated, WithholdAnswer: true,
 		Example: `{"agent_name": "Helper", "owner_email": "ann@example.com", "organization_name": "Corner Shop"}`,
 	}, s.doRegister)
 }
 
-func (s *service) doRegister(ctx context.Context, _ *functions.Call, r registerRequest) (out registerResponse, err error) {
+func (s *service) doRegister(ctx context.Context, c *functions.Call, r registerRequest) (out registerResponse, err error) {
 	email, err := mail.ValidAddress(r.OwnerEmail)
 	if err != nil {
 		return out, functions.Invalid("owner_email", "is no valid address")
@@ -51,7 +51,7 @@ func (s *service) doRegister(ctx context.Context, _ *functions.Call, r registerR
 		return out, err
 	}
 	token, expires := randomText(keyRandom), s.Now().Add(inviteLife)
-	err = s.Sessions.Do(ctx, func(tx pgx.Tx) error {
+	err = c.AsServer(ctx, func(tx pgx.Tx) error {
 		var plan []byte
 		if err := tx.QueryRow(ctx, "select organization_id, agent_id, plan from nexus_app.register_agent($1, $2, $3, $4, $5, $6, $7, $8)",
 			r.AgentName, r.AgentPlatform, email, r.OrganizationName, key[:shownPrefix], hash, hashToken(token), expires,
