@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -53,7 +54,8 @@ func access(next http.Handler, log *slog.Logger, timeout time.Duration) http.Han
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rec := &record{Context: r.Context(), writer: countingWriter{ResponseWriter: w}}
-		if timeout > 0 {
+		// Functions have limits of their own, for some of them stream.
+		if timeout > 0 && !strings.HasPrefix(r.URL.Path, functionsPath+"/") {
 			var cancel context.CancelFunc
 			rec.Context, cancel = context.WithTimeout(rec.Context, timeout)
 			defer cancel()

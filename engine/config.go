@@ -99,6 +99,12 @@ type Config struct {
 	// StreamAbove and StreamTimeout are those of rest.Config.
 	StreamAbove   int
 	StreamTimeout time.Duration
+	// FunctionsDir holds functions in TypeScript, DIR/<name>/index.ts; empty for none.
+	FunctionsDir string
+	// DenoBinary is the Deno that runs them; empty searches for it.
+	DenoBinary string
+	// FunctionSecrets is a file of NAME=value lines that they see; empty is FunctionsDir/.env.
+	FunctionSecrets string
 	// RateLimits says which tiers of functions/v1 are counted: RateLimitsAll or RateLimitsPublic. Empty is the latter in the
 	// embedded PostgreSQL, and the former in a database of one's own.
 	RateLimits string

@@ -33,7 +33,7 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 	}
 	cfg := functions.Config{
 		Rates: s.rates(), IPHeader: s.cfg.Auth.Flows.IPHeader, SearchPath: slices.Concat(s.cfg.Schemas[:1], s.cfg.ExtraSearchPath),
-		MaxBody: s.cfg.MaxBodyBytes,
+		MaxBody: s.cfg.MaxBodyBytes, Timeout: s.cfg.RequestTimeout,
 	}
 	if s.cfg.Auth.Flows.RefuseBrowserAdmins {
 		cfg.ServerRoles = s.cfg.Auth.Flows.AdminRoles
@@ -47,9 +47,14 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 	if err != nil {
 		return fmt.Errorf("functions/v1: %w", err)
 	}
+	edge, err := s.openEdge(b)
+	if err != nil {
+		return err
+	}
 	b.functions = http.StripPrefix(functionsPath, functions.New(functions.Options{
 		Config: cfg, Registry: registry, Verifier: func() *rls.Verifier { return verifier }, Sessions: sessions,
-		Limiter: s.openLimiter(b, sessions), Quota: quota, SQL: s.sqlFunctions(b, verifier), Logger: s.log, Authenticated: setRole,
+		Limiter: s.openLimiter(b, sessions), Quota: quota, SQL: s.sqlFunctions(b, verifier), Edge: edge, Logger: s.log,
+		Authenticated: setRole,
 	}))
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"nexus/engine/app/agents"
 	"nexus/engine/functions"
+	"nexus/engine/functions/deno"
 	"nexus/schema"
 	"nexus/schema/cluster"
 )
@@ -37,10 +38,34 @@ func Routes(ctx context.Context, cfg Config, log *slog.Logger) ([]Route, error) 
 			})
 		}
 	}
+	inTypeScript, err := edgeRoutes(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, inTypeScript...)
 	inSQL, err := sqlRoutes(ctx, &cfg, log)
 	out = append(out, inSQL...)
 	slices.SortFunc(out, func(a, b Route) int { return strings.Compare(a.Name+a.Method, b.Name+b.Method) })
 	return out, err
+}
+
+func edgeRoutes(cfg *Config) ([]Route, error) {
+	if cfg.FunctionsDir == "" {
+		return nil, nil
+	}
+	all, err := deno.Scan(cfg.FunctionsDir)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Route, 0, len(all))
+	for _, f := range all {
+		access := "public"
+		if f.VerifyJWT {
+			access = "any key or token"
+		}
+		out = append(out, Route{Name: f.Name, Method: "any", Kind: "typescript", Access: access, Tier: functions.Standard.String()})
+	}
+	return out, nil
 }
 
 func sqlRoutes(ctx context.Context, cfg *Config, log *slog.Logger) ([]Route, error) {

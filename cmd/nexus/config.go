@@ -65,6 +65,9 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.IntVar(&o.StreamAbove, "stream-above", o.StreamAbove, "bytes of an answer that are held back before the rest is streamed, 0 to never stream")
 	f.DurationVar(&o.StreamTimeout, "stream-timeout", o.StreamTimeout, "longest time a client may take for a piece of a streamed answer")
 	f.DurationVar(&o.RequestTimeout, "request-timeout", o.RequestTimeout, "longest time for a request, 0 for no limit")
+	f.StringVar(&o.FunctionsDir, "functions", o.FunctionsDir, "directory of functions in TypeScript, DIR/<name>/index.ts")
+	f.StringVar(&o.DenoBinary, "deno", o.DenoBinary, "the Deno that runs them (default: search)")
+	f.StringVar(&o.FunctionSecrets, "function-secrets", o.FunctionSecrets, "file of NAME=value lines that they see (default DIR/.env)")
 	f.StringVar(&o.RateLimits, "function-rate-limits", o.RateLimits,
 		"tiers of functions/v1 that are counted: all, or public for those without a token (default: all with --db-url, else public)")
 	f.StringSliceVar(&o.CORSOrigins, "cors-origins", o.CORSOrigins, "origins that may call from a browser (default any)")

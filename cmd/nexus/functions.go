@@ -13,6 +13,7 @@ func newFunctionsCommand() *cobra.Command {
 	o := newConfigOptions()
 	cmd := &cobra.Command{Use: "functions", Short: "Tell about the functions of functions/v1", Args: cobra.NoArgs}
 	o.bindCommon(cmd.PersistentFlags())
+	cmd.PersistentFlags().StringVar(&o.FunctionsDir, "functions", o.FunctionsDir, "directory of functions in TypeScript, DIR/<name>/index.ts")
 	cmd.AddCommand(&cobra.Command{
 		Use: "list", Short: "Print the routing table: who may call which function, and how often", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

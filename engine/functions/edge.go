@@ -2,6 +2,7 @@ package functions
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -10,6 +11,9 @@ import (
 // function makes it. Preflights always reach the function, as those of Supabase's gateway do.
 func (h *Handler) serveEdge(w http.ResponseWriter, r *http.Request, name string, verify bool) {
 	out := &edgeWriter{ResponseWriter: w}
+	// Streams and sockets last as long as they last.
+	control := http.NewResponseController(w)
+	_, _ = control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})
 	if r.Method == http.MethodOptions {
 		h.edge.Serve(out, r, name)
 		return

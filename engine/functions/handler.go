@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"nexus/engine/clientip"
 	"nexus/engine/db"
@@ -29,6 +30,8 @@ type Config struct {
 	SearchPath []string
 	// ServerRoles are those that are refused from browsers.
 	ServerRoles []string
+	// Timeout ends calls of functions in Go and SQL; 0 is no limit. Those in TypeScript have limits of their own.
+	Timeout time.Duration
 	// MaxBody is the largest body of a request, in bytes; default 8 MiB. TypeScript functions read theirs as a stream.
 	MaxBody int64
 }
@@ -100,15 +103,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mounted.ServeHTTP(w, r)
 		return
 	}
-	if methods := h.registry.methods(name); len(methods) > 0 && rest == "" {
-		h.serveRegistered(w, r, name, methods)
-		return
-	}
-	if h.edge != nil {
+	methods := h.registry.methods(name)
+	if h.edge != nil && len(methods) == 0 {
 		if verify, ok := h.edge.Lookup(name); ok {
 			h.serveEdge(w, r, name, verify)
 			return
 		}
+	}
+	if h.cfg.Timeout > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Timeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
+	if len(methods) > 0 && rest == "" {
+		h.serveRegistered(w, r, name, methods)
+		return
 	}
 	if h.sql != nil && rest == "" {
 		if f, ok := h.sql.lookup(name); ok {

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,7 +124,12 @@ func readConfig(dir string) (cfg fileConfig, base string, err error) {
 	return cfg, dir, nil
 }
 
-// scan lists the functions of a directory.
+// Scan lists the functions of a directory by name.
+func Scan(dir string) ([]Function, error) {
+	found, err := scan(dir)
+	return slices.SortedFunc(maps.Values(found), func(a, b Function) int { return strings.Compare(a.Name, b.Name) }), err
+}
+
 func scan(dir string) (map[string]Function, error) {
 	cfg, base, err := readConfig(dir)
 	if err != nil {

@@ -230,7 +230,7 @@ func TestStreams(t *testing.T) {
 			return new Response(body, { headers: { "content-type": "text/event-stream" } });
 		});`}, nil)
 	read, write := io.Pipe()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/stream", read)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/stream", read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, map[string]string{"f/index.ts": `Deno.serve(async (req) => { await req.text(); return new Response("one"); });`}, nil)
 	read, write := io.Pipe()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/f", read)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/f", read)
 	if err != nil {
 		t.Fatal(err)
 	}

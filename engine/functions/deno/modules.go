@@ -54,7 +54,7 @@ func (r *Runtime) importsRemote(f Function) bool {
 			}
 			switch filepath.Ext(path) {
 			case ".ts", ".tsx", ".js", ".jsx", ".mjs", ".mts":
-				text, err := os.ReadFile(path)
+				text, err := os.ReadFile(path) //nolint:gosec // it is only looked at, and Deno reads it with its own permissions
 				found = err == nil && remote.Match(text)
 			}
 			return nil

@@ -2,6 +2,7 @@ package deno
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -57,6 +58,9 @@ type worker struct {
 
 // errEnded means that a process was gone before it answered.
 var errEnded = errors.New("the function's process ended")
+
+// errExited means that it did without saying why.
+var errExited = errors.New("it exited by itself")
 
 func newWorker(r *Runtime, f Function, version string) *worker {
 	var id [8]byte
@@ -235,7 +239,8 @@ func (w *worker) run() {
 		w.failed = err
 		return
 	}
-	exited := make(chan error, 1)
+	exited := make(chan struct{})
+	var exit error
 	logged := make(chan struct{})
 	go func() {
 		defer close(logged)
@@ -243,17 +248,17 @@ func (w *worker) run() {
 	}()
 	go func() {
 		<-logged
-		exited <- cmd.Wait()
+		exit = cmd.Wait()
+		close(exited)
 	}()
 	booted := make(chan error, 1)
 	bootCtx, stopBoot := context.WithTimeout(context.Background(), w.r.cfg.BootLimit)
 	defer stopBoot()
-	go func() { booted <- w.awaitSocket(bootCtx) }()
+	go func() { booted <- w.awaitSocket(bootCtx) }() // ends with bootCtx
 	select {
-	case err = <-exited:
+	case <-exited:
 		stopBoot()
-		<-booted
-		w.failed = fmt.Errorf("%w as it started (%v)", errEnded, err)
+		w.failed = fmt.Errorf("%w as it started: %w", errEnded, cmp.Or(exit, errExited))
 		return
 	case err = <-booted:
 		if err != nil {
@@ -358,7 +363,7 @@ func (w *worker) awaitSocket(ctx context.Context) error {
 const watchPeriod = 500 * time.Millisecond
 
 // watch ends the process when it is not needed any more, or takes more than it may.
-func (w *worker) watch(exited <-chan error) {
+func (w *worker) watch(exited <-chan struct{}) {
 	ticker := time.NewTicker(watchPeriod)
 	defer ticker.Stop()
 	var answered atomic.Int64 // when the event loop last did, 0 if it was not asked
@@ -423,7 +428,7 @@ func (w *worker) ping(answered *atomic.Int64) {
 }
 
 // end asks the process to end, and makes it.
-func (w *worker) end(exited <-chan error) {
+func (w *worker) end(exited <-chan struct{}) {
 	_ = w.process.Signal(syscall.SIGTERM)
 	select {
 	case <-exited:
