@@ -84,7 +84,7 @@ func findDeno(binary string) (string, error) {
 		}
 		beside := filepath.Join(filepath.Dir(real), name)
 		if _, err := os.Stat(beside); err == nil {
-			return beside, nil
+			return filepath.Abs(beside)
 		}
 	}
 	return filepath.Abs(real)

@@ -107,8 +107,6 @@ func (r *Runtime) Serve(w http.ResponseWriter, req *http.Request, name string) {
 		fail(w, http.StatusServiceUnavailable, "BOOT_ERROR", ErrNoDeno.Error())
 		return
 	}
-	// Answers may begin before the request has ended.
-	_ = http.NewResponseController(w).EnableFullDuplex()
 	for range attempts {
 		wk, err := r.worker(f)
 		if err == nil {

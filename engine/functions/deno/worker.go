@@ -189,6 +189,10 @@ type unreached struct{}
 // serve passes a request to the function. It reports whether the function never got it, so that another process can.
 func (w *worker) serve(out http.ResponseWriter, req *http.Request) (again bool) {
 	defer w.leave()
+	if req.ContentLength < 0 {
+		// Of a stream the answer may begin before the end.
+		_ = http.NewResponseController(out).EnableFullDuplex()
+	}
 	w.proxy.ServeHTTP(out, req.WithContext(context.WithValue(req.Context(), unreached{}, &again)))
 	return again
 }
