@@ -108,6 +108,8 @@ type Config struct {
 	// RateLimits says which tiers of functions/v1 are counted: RateLimitsAll or RateLimitsPublic. Empty is the latter in the
 	// embedded PostgreSQL, and the former in a database of one's own.
 	RateLimits string
+	// RedisURL is where calls are counted instead of in the database, such as redis://localhost:6379; empty for the database.
+	RedisURL string
 	// CORSOrigins may use the API from a browser; empty allows any.
 	CORSOrigins []string
 	// TraceHeader is a request header that answers repeat.

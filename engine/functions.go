@@ -47,13 +47,17 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 	if err != nil {
 		return fmt.Errorf("functions/v1: %w", err)
 	}
+	limiter, err := s.openLimiter(b, sessions)
+	if err != nil {
+		return err
+	}
 	edge, err := s.openEdge(b)
 	if err != nil {
 		return err
 	}
 	b.functions = http.StripPrefix(functionsPath, functions.New(functions.Options{
 		Config: cfg, Registry: registry, Verifier: func() *rls.Verifier { return verifier }, Sessions: sessions,
-		Limiter: s.openLimiter(b, sessions), Quota: quota, SQL: s.sqlFunctions(b, verifier), Edge: edge, Logger: s.log,
+		Limiter: limiter, Quota: quota, SQL: s.sqlFunctions(b, verifier), Edge: edge, Logger: s.log,
 		Authenticated: setRole,
 	}))
 	return nil

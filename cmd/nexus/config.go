@@ -70,6 +70,7 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.StringVar(&o.FunctionSecrets, "function-secrets", o.FunctionSecrets, "file of NAME=value lines that they see (default DIR/.env)")
 	f.StringVar(&o.RateLimits, "function-rate-limits", o.RateLimits,
 		"tiers of functions/v1 that are counted: all, or public for those without a token (default: all with --db-url, else public)")
+	f.StringVar(&o.RedisURL, "redis-url", o.RedisURL, "Redis to count calls in (default: the database)")
 	f.StringSliceVar(&o.CORSOrigins, "cors-origins", o.CORSOrigins, "origins that may call from a browser (default any)")
 	f.StringVar(&o.TraceHeader, "trace-header", o.TraceHeader, "request header that answers repeat")
 	f.BoolVar(&o.ServerTiming, "server-timing", o.ServerTiming, "send Server-Timing headers")
