@@ -10,7 +10,7 @@ import (
 // denoBinary is the one that the tests of clients have (npm ci in testdata/clients/deno).
 func denoBinary(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join("..", "testdata", "clients", "deno", "node_modules", "deno", "bin.cjs")
+	path := filepath.Join("..", "testdata", "clients", "deno", "node_modules", "@deno", "linux-x64-glibc", "deno")
 	if _, err := os.Stat(path); err != nil {
 		missingTool(t, "run npm ci in testdata/clients/deno")
 	}

@@ -136,7 +136,7 @@ func TestKillsDuringCalls(t *testing.T) {
 // A function's process that is killed is a clear answer to those it served, and the next call finds another one.
 func TestKillOfDeno(t *testing.T) {
 	t.Parallel()
-	deno, err := filepath.Abs("../../testdata/clients/deno/node_modules/deno/bin.cjs")
+	deno, err := filepath.Abs("../../testdata/clients/deno/node_modules/@deno/linux-x64-glibc/deno")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,10 +82,13 @@ func findDeno(binary string) (string, error) {
 		if runtime.GOOS == "windows" {
 			name = "deno.exe"
 		}
-		beside := filepath.Join(filepath.Dir(real), name)
-		if _, err := os.Stat(beside); err == nil {
-			return filepath.Abs(beside)
+		// Where scripts of packages do not run at their installation, the program is in the package for the platform alone.
+		for _, pattern := range []string{name, "../@deno/*/" + name, "node_modules/@deno/*/" + name} {
+			if found, err := filepath.Glob(filepath.Join(filepath.Dir(real), pattern)); err == nil && len(found) > 0 {
+				return filepath.Abs(found[0])
+			}
 		}
+		return "", ErrNoDeno
 	}
 	return filepath.Abs(real)
 }

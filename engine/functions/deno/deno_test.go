@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // binary is the Deno that npm ci puts beside the tests of clients.
 func binary(t testing.TB) string {
 	t.Helper()
-	path, err := filepath.Abs("../../../testdata/clients/deno/node_modules/deno/bin.cjs")
+	path, err := filepath.Abs("../../../testdata/clients/deno/node_modules/@deno/linux-x64-glibc/deno")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,6 +403,33 @@ func TestWithoutDeno(t *testing.T) {
 	}
 	if n := strings.Count(r.log.String(), "Deno is not installed"); n != 1 {
 		t.Errorf("the log says so %d times", n)
+	}
+}
+
+// npm puts a script of Node's into PATH; the program is beside it, or in a package of its own.
+func TestDenoOfNPM(t *testing.T) {
+	t.Parallel()
+	for _, place := range []string{"deno/deno", "@deno/linux-x64-glibc/deno", "deno/node_modules/@deno/linux-x64-glibc/deno"} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			modules := t.TempDir()
+			for _, path := range []string{filepath.Join(modules, "deno"), filepath.Dir(filepath.Join(modules, place))} {
+				if err := os.MkdirAll(path, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			script := filepath.Join(modules, "deno", "bin.cjs")
+			if err := os.WriteFile(script, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(binary(t), filepath.Join(modules, place)); err != nil {
+				t.Fatal(err)
+			}
+			r := newRig(t, map[string]string{"f/index.ts": `Deno.serve(() => new Response("x"));`}, func(cfg *deno.Config) { cfg.Binary = script })
+			if got := r.call("GET", "f", "", nil); got.status != 200 {
+				t.Errorf("%d %s\n%s", got.status, got.body, r.log)
+			}
+		})
 	}
 }
 
