@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -94,7 +95,11 @@ func (s *Server) openMailer() (mail.Sender, error) {
 			Host: smtp.Host, Port: smtp.Port, User: smtp.User, Pass: smtp.Pass, From: smtp.AdminEmail, SenderName: smtp.SenderName,
 		})
 	}
-	s.log.Info("mails are kept in the data directory, because no smtp-host is set: see nexus mail")
+	level := slog.LevelInfo
+	if s.cfg.PublicURL != "" {
+		level = slog.LevelWarn // others use it, and nobody sends them their mails
+	}
+	s.log.Log(context.Background(), level, "mails are kept in the data directory, because no smtp-host is set: see nexus mail")
 	return mail.NewOutbox(OutboxDir(s.cfg.DataDir)), nil
 }
 

@@ -133,6 +133,33 @@ func TestKillsDuringCalls(t *testing.T) {
 	repeat("nexus")
 }
 
+// The routing table has the functions of all kinds.
+func TestFunctionsList(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "functions", "hello"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "functions", "hello", "index.ts"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, dir)
+	p.psql("create function functions.tidy() returns void language sql as 'select'", `comment on function functions.tidy is 'Tidy up
+@access admin, agent:admin
+@tier bulk'`)
+	table := strings.Join(strings.Fields(output(t, dir, "functions", "list", "--functions", "functions")), " ")
+	for _, row := range []string{
+		"POST agent-auth go public agent-auth Agents Exchange an agent's API key for a token",
+		"GET agent-usage go any member; agent: read standard Agents",
+		"any hello typescript any key or token standard",
+		"POST tidy sql admin; agent: admin bulk Tidy up",
+	} {
+		if !strings.Contains(table, row) {
+			t.Errorf("%q is missing in\n%s", row, table)
+		}
+	}
+}
+
 // A function's process that is killed is a clear answer to those it served, and the next call finds another one.
 func TestKillOfDeno(t *testing.T) {
 	t.Parallel()

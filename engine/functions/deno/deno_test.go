@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -403,6 +404,34 @@ func TestWithoutDeno(t *testing.T) {
 	}
 	if n := strings.Count(r.log.String(), "Deno is not installed"); n != 1 {
 		t.Errorf("the log says so %d times", n)
+	}
+}
+
+// Modules of registries are fetched by the server, and not by the function.
+func TestModules(t *testing.T) {
+	t.Parallel()
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		t.Skip("SKIPPED: npm is not installed")
+	}
+	registry, err := exec.Command(npm, "config", "get", "registry").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, map[string]string{
+		"f/index.ts": `
+			import isOdd from "npm:is-odd@3.0.1";
+			Deno.serve(() => Response.json([isOdd(3), isOdd(4)]));`,
+		"g/index.ts": `Deno.serve(async () => {
+			try { await import("npm:" + "is-number@7.0.0"); return new Response("fetched"); } catch { return new Response("refused"); }
+		});`,
+		"f/.npmrc": "registry=" + string(registry),
+	}, nil)
+	if got := r.call("GET", "f", "", nil); got.status != 200 || got.body != "[true,false]" {
+		t.Errorf("%d %s\n%s", got.status, got.body, r.log)
+	}
+	if got := r.call("GET", "g", "", nil); got.body != "refused" {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
