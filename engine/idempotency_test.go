@@ -92,8 +92,12 @@ func TestIdempotency(t *testing.T) {
 			if n := c.count(); n != 2 {
 				t.Errorf("%d effects, want those of two people", n)
 			}
-			// As if the server had died between the effect and the answer.
-			psql(t, r.cfg.DatabaseURL, "update nexus.idempotency_keys set status = null, headers = null, body = null")
+			// As if the server were between the effect and the answer, and then had died there.
+			psql(t, r.cfg.DatabaseURL, "update nexus.idempotency_keys set status = null, headers = null, body = null, running_until = now() + interval '1 minute'")
+			if got := r.keyed(c.path, ann.access, "key 1", c.body); got.status != 409 || !strings.Contains(got.body, "idempotency_in_progress") {
+				t.Errorf("an answer that may come: %d %s", got.status, got.body)
+			}
+			psql(t, r.cfg.DatabaseURL, "update nexus.idempotency_keys set running_until = now()")
 			if got := r.keyed(c.path, ann.access, "key 1", c.body); got.status != 409 || !strings.Contains(got.body, "idempotency_outcome_unknown") {
 				t.Errorf("a lost answer: %d %s", got.status, got.body)
 			}

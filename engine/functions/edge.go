@@ -43,7 +43,7 @@ func (h *Handler) callEdge(w http.ResponseWriter, r *http.Request, name string, 
 	if err != nil {
 		return err
 	}
-	o, err := newOnce(r, c, name, body)
+	o, err := newOnce(r, c, name, body, inTypeScript)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,8 @@ func (h *Handler) callEdge(w http.ResponseWriter, r *http.Request, name string, 
 		h.release(r.Context(), o) // the function did not even begin
 	case seen.status != 0 && seen.status < http.StatusInternalServerError:
 		h.store(r.Context(), o, seen)
+	default:
+		h.lose(r.Context(), o)
 	}
 	return nil
 }

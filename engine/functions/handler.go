@@ -233,7 +233,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, f *Function, c *C
 		}
 		return newAnswer(f, c, value)
 	}
-	o, err := newOnce(r, c, f.Name, body)
+	o, err := newOnce(r, c, f.Name, body, 0)
 	if err != nil {
 		return err
 	}

@@ -44,10 +44,17 @@ var keptHeaders = []string{"Content-Type", "Content-Disposition", "Location", "C
 type once struct {
 	scope, key  string
 	fingerprint []byte
+	mayRun      time.Duration
 }
 
+// How long the answer may come after the claim has been committed: a repeated call is told to wait so long, and then that the answer is lost.
+const (
+	inSQL        = time.Minute      // the answer is kept right after the effect
+	inTypeScript = 10 * time.Minute // the function runs after the claim
+)
+
 // newOnce reads the key of a request, nil if there is none or nothing can come of the call.
-func newOnce(r *http.Request, c *Call, name string, body []byte) (*once, error) {
+func newOnce(r *http.Request, c *Call, name string, body []byte, mayRun time.Duration) (*once, error) {
 	key := r.Header.Get(IdempotencyHeader)
 	if key == "" || c.Identity.ReadOnly() || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil, nil //nolint:nilnil // most calls have none, and that is no error
@@ -66,7 +73,7 @@ func newOnce(r *http.Request, c *Call, name string, body []byte) (*once, error) 
 		h.Write([]byte(part + "\n"))
 	}
 	h.Write(body)
-	return &once{scope: name + " " + who + " " + c.OrganizationID(), key: key, fingerprint: h.Sum(nil)}, nil
+	return &once{scope: name + " " + who + " " + c.OrganizationID(), key: key, fingerprint: h.Sum(nil), mayRun: mayRun}, nil
 }
 
 var errInProgress = &Error{
@@ -79,8 +86,8 @@ func (o *once) claim(ctx context.Context, tx pgx.Tx) (*answer, error) {
 	var outcome string
 	var status *int
 	var headers, body []byte
-	err := tx.QueryRow(ctx, "select outcome, status, headers, body from nexus.claim_idempotency_key($1, $2, $3)",
-		o.scope, o.key, o.fingerprint).Scan(&outcome, &status, &headers, &body)
+	err := tx.QueryRow(ctx, "select outcome, status, headers, body from nexus.claim_idempotency_key($1, $2, $3, $4)",
+		o.scope, o.key, o.fingerprint, o.mayRun).Scan(&outcome, &status, &headers, &body)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +181,9 @@ func (h *Handler) look(ctx context.Context, o *once) (a *answer, err error) {
 
 // header is what the database claims in the transaction of a function in SQL (nexus.claim_for_request).
 func (o *once) header() string {
-	text, _ := json.Marshal(map[string]string{"scope": o.scope, "key": o.key, "fingerprint": hex.EncodeToString(o.fingerprint)}) // strings always have a JSON form
+	text, _ := json.Marshal(map[string]string{ // strings always have a JSON form
+		"scope": o.scope, "key": o.key, "fingerprint": hex.EncodeToString(o.fingerprint), "may_run": o.mayRun.String(),
+	})
 	return string(text)
 }
 
@@ -194,14 +203,24 @@ const storeTimeout = 10 * time.Second
 
 // release gives the key back of a call that had no effect.
 func (h *Handler) release(ctx context.Context, o *once) {
+	h.conclude(ctx, o, "select nexus.release_idempotency_key($1, $2)")
+}
+
+// lose says that the answer of a call will not come, though it may have had its effect.
+func (h *Handler) lose(ctx context.Context, o *once) {
+	h.conclude(ctx, o, "select nexus.lose_idempotency_answer($1, $2)")
+}
+
+// conclude ends a call without an answer to keep.
+func (h *Handler) conclude(ctx context.Context, o *once, sql string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	err := h.sessions.Do(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "select nexus.release_idempotency_key($1, $2)", o.scope, o.key)
+		_, err := tx.Exec(ctx, sql, o.scope, o.key)
 		return err
 	})
 	if err != nil {
-		h.log.ErrorContext(ctx, "an Idempotency-Key could not be given back", "error", err)
+		h.log.ErrorContext(ctx, "what became of a call could not be noted for its Idempotency-Key", "error", err)
 	}
 }
 

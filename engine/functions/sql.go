@@ -143,7 +143,7 @@ func (h *Handler) callSQL(w http.ResponseWriter, r *http.Request, f *SQLFunction
 		if err != nil {
 			return err
 		}
-		if o, err = newOnce(r, c, f.Name, body); err != nil {
+		if o, err = newOnce(r, c, f.Name, body, inSQL); err != nil {
 			return err
 		}
 	}

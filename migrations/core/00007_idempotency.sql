@@ -9,6 +9,7 @@ create table nexus.idempotency_keys (
   status integer,
   headers jsonb,
   body bytea,
+  running_until timestamptz not null,
   created_at timestamptz not null default pg_catalog.now(),
   expires_at timestamptz not null default pg_catalog.now() + interval '24 hours',
   primary key (scope, key)
@@ -21,6 +22,7 @@ comment on column nexus.idempotency_keys.fingerprint is 'A hash of the request: 
 comment on column nexus.idempotency_keys.status is 'The status of the answer, null while there is none';
 comment on column nexus.idempotency_keys.headers is 'The headers of the answer';
 comment on column nexus.idempotency_keys.body is 'The body of the answer, null if it is not kept because it is too large or has a secret';
+comment on column nexus.idempotency_keys.running_until is 'Until when a missing answer may still come; after that it is lost';
 comment on column nexus.idempotency_keys.created_at is 'When the call was made';
 comment on column nexus.idempotency_keys.expires_at is 'Until when the answer is repeated';
 alter table nexus.idempotency_keys enable row level security;
@@ -40,7 +42,7 @@ alter table nexus.webhook_deliveries enable row level security;
 
 -- +goose StatementBegin
 create function nexus.claim_idempotency_key(
-  of_scope text, of_key text, of_fingerprint bytea, out outcome text, out status integer, out headers jsonb, out body bytea
+  of_scope text, of_key text, of_fingerprint bytea, may_run interval, out outcome text, out status integer, out headers jsonb, out body bytea
 )
 language plpgsql security definer
 set search_path = ''
@@ -53,7 +55,9 @@ begin
     return;
   end if;
   delete from nexus.idempotency_keys k where k.scope = of_scope and k.key = of_key and k.expires_at <= pg_catalog.now();
-  insert into nexus.idempotency_keys (scope, key, fingerprint) values (of_scope, of_key, of_fingerprint) on conflict do nothing;
+  insert into nexus.idempotency_keys (scope, key, fingerprint, running_until)
+  values (of_scope, of_key, of_fingerprint, pg_catalog.clock_timestamp() + may_run)
+  on conflict do nothing;
   if found then
     outcome := 'claimed';
     return;
@@ -61,6 +65,7 @@ begin
   select * into found_key from nexus.idempotency_keys k where k.scope = of_scope and k.key = of_key;
   outcome := case
     when found_key.fingerprint <> of_fingerprint then 'other'
+    when found_key.status is null and found_key.running_until > pg_catalog.clock_timestamp() then 'running'
     when found_key.status is null then 'unknown'
     when found_key.body is null then 'withheld'
     else 'done'
@@ -73,7 +78,7 @@ begin
 end
 $$;
 -- +goose StatementEnd
-comment on function nexus.claim_idempotency_key(text, text, bytea) is
+comment on function nexus.claim_idempotency_key(text, text, bytea, interval) is
   'Claims a key for the transaction''s effect, or tells why it cannot be: running elsewhere, other request, done (with the answer), withheld (done, answer not kept), unknown (done, answer lost)';
 
 -- +goose StatementBegin
@@ -95,6 +100,17 @@ as 'delete from nexus.idempotency_keys k where k.scope = of_scope and k.key = of
 -- +goose StatementEnd
 comment on function nexus.release_idempotency_key(text, text) is 'Gives a claimed key back, because the call had no effect';
 
+-- +goose StatementBegin
+create function nexus.lose_idempotency_answer(of_scope text, of_key text) returns void
+language sql security definer
+set search_path = ''
+as $$
+  update nexus.idempotency_keys k set running_until = pg_catalog.clock_timestamp()
+  where k.scope = of_scope and k.key = of_key and k.status is null
+$$;
+-- +goose StatementEnd
+comment on function nexus.lose_idempotency_answer(text, text) is 'Says that no answer will come, though the call may have had an effect';
+
 -- Runs before a function in SQL, in its transaction and as its caller. The server says in a header what to claim.
 -- +goose StatementBegin
 create function nexus.claim_for_request() returns void
@@ -109,7 +125,8 @@ begin
     return;
   end if;
   select c.outcome into outcome
-  from nexus.claim_idempotency_key(claim ->> 'scope', claim ->> 'key', pg_catalog.decode(claim ->> 'fingerprint', 'hex')) as c;
+  from nexus.claim_idempotency_key(claim ->> 'scope', claim ->> 'key', pg_catalog.decode(claim ->> 'fingerprint', 'hex'),
+    (claim ->> 'may_run')::interval) as c;
   if outcome <> 'claimed' then
     raise sqlstate 'PT409' using message = 'A call with this Idempotency-Key is running', detail = 'idempotency_in_progress';
   end if;
@@ -158,12 +175,12 @@ $$;
 -- +goose StatementEnd
 comment on function nexus.forget_calls(integer) is 'Removes keys that have expired and deliveries that are long past, but no more than that many of each';
 
-revoke all on function nexus.claim_idempotency_key(text, text, bytea),
+revoke all on function nexus.claim_idempotency_key(text, text, bytea, interval),
   nexus.answer_idempotency_key(text, text, integer, jsonb, bytea), nexus.release_idempotency_key(text, text),
-  nexus.claim_for_request(), nexus.first_delivery(text, text), nexus.forget_calls(integer) from public;
-grant execute on function nexus.claim_idempotency_key(text, text, bytea),
+  nexus.lose_idempotency_answer(text, text), nexus.claim_for_request(), nexus.first_delivery(text, text), nexus.forget_calls(integer) from public;
+grant execute on function nexus.claim_idempotency_key(text, text, bytea, interval),
   nexus.answer_idempotency_key(text, text, integer, jsonb, bytea), nexus.release_idempotency_key(text, text),
-  nexus.first_delivery(text, text), nexus.forget_calls(integer) to authenticator;
+  nexus.lose_idempotency_answer(text, text), nexus.first_delivery(text, text), nexus.forget_calls(integer) to authenticator;
 grant usage on schema nexus to anon, authenticated, service_role;
 grant execute on function nexus.claim_for_request() to anon, authenticated, service_role;
 
@@ -171,6 +188,6 @@ grant execute on function nexus.claim_for_request() to anon, authenticated, serv
 
 revoke usage on schema nexus from anon, authenticated, service_role;
 drop function nexus.forget_calls(integer), nexus.first_delivery(text, text), nexus.claim_for_request(),
-  nexus.release_idempotency_key(text, text), nexus.answer_idempotency_key(text, text, integer, jsonb, bytea),
-  nexus.claim_idempotency_key(text, text, bytea);
+  nexus.lose_idempotency_answer(text, text), nexus.release_idempotency_key(text, text), nexus.answer_idempotency_key(text, text, integer, jsonb, bytea),
+  nexus.claim_idempotency_key(text, text, bytea, interval);
 drop table nexus.webhook_deliveries, nexus.idempotency_keys;
