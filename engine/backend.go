@@ -89,7 +89,7 @@ func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
 	if err := s.openRest(ctx, b, to, verifier); err != nil {
 		return b, err
 	}
-	with, err := s.openTools(b)
+	with, err := s.openTools(b, kept)
 	if err != nil {
 		return b, err
 	}

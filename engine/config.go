@@ -105,6 +105,8 @@ type Config struct {
 	DenoBinary string
 	// FunctionSecrets is a file of NAME=value lines that they see; empty is FunctionsDir/.env.
 	FunctionSecrets string
+	// BostaURL is where the courier Bosta's API is; empty is courier.BostaURL.
+	BostaURL string
 	// RateLimits says which tiers of functions/v1 are counted: RateLimitsAll or RateLimitsPublic. Empty is the latter in the
 	// embedded PostgreSQL, and the former in a database of one's own.
 	RateLimits string

@@ -1,13 +1,11 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"slices"
 
-	"nexus/engine/app/agents"
 	"nexus/engine/db"
 	"nexus/engine/functions"
 	"nexus/engine/limits"
@@ -42,7 +40,10 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 		_, err := sessions.Pool().Exec(ctx, "select nexus.forget_calls($1)", cleanupBatch)
 		return err
 	})
-	all, quota := s.ownFunctions(b, sessions, with)
+	all, quota, err := s.ownFunctions(b, sessions, with)
+	if err != nil {
+		return err
+	}
 	registry, err := functions.NewRegistry(all...)
 	if err != nil {
 		return fmt.Errorf("functions/v1: %w", err)
@@ -61,17 +62,6 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 		Authenticated: setRole,
 	}))
 	return nil
-}
-
-// ownFunctions are those in Go: none without the application, whose tables they work with, or if we issue no tokens.
-func (s *Server) ownFunctions(b *backend, sessions *db.Sessions, with *tools) ([]*functions.Function, functions.Quota) {
-	if s.cfg.app() != AppNexus || b.keys.Load() == nil {
-		return nil, nil
-	}
-	return agents.Functions(agents.Options{
-		Sessions: sessions, Keys: b.keys.Load, Issuer: b.info.URL + authPath, Hasher: with.hasher, Mailer: with.mailer,
-		Templates: with.templates, SiteURL: cmp.Or(s.cfg.Auth.SiteURL, b.info.URL), BaseURL: b.info.URL, Logger: s.log,
-	})
 }
 
 func (s *Server) openSessions(ctx context.Context, b *backend, url string) (*db.Sessions, error) {

@@ -67,6 +67,7 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.DurationVar(&o.RequestTimeout, "request-timeout", o.RequestTimeout, "longest time for a request, 0 for no limit")
 	f.StringVar(&o.FunctionsDir, "functions", o.FunctionsDir, "directory of functions in TypeScript, DIR/<name>/index.ts")
 	f.StringVar(&o.DenoBinary, "deno", o.DenoBinary, "the Deno that runs them (default: search)")
+	f.StringVar(&o.BostaURL, "bosta-url", o.BostaURL, "where the courier Bosta's API is, for its staging (default https://app.bosta.co)")
 	f.StringVar(&o.FunctionSecrets, "function-secrets", o.FunctionSecrets, "file of NAME=value lines that they see (default DIR/.env)")
 	f.StringVar(&o.RateLimits, "function-rate-limits", o.RateLimits,
 		"tiers of functions/v1 that are counted: all, or public for those without a token (default: all with --db-url, else public)")

@@ -65,22 +65,13 @@ func (s *Sessions) Do(ctx context.Context, work func(pgx.Tx) error) error {
 	return s.As(ctx, nil, false, work)
 }
 
-func (s *Sessions) run(ctx context.Context, readOnly bool, work func(pgx.Tx) error) (err error) {
+func (s *Sessions) run(ctx context.Context, readOnly bool, work func(pgx.Tx) error) (last error) {
 	options := pgx.TxOptions{}
 	if readOnly {
 		options.AccessMode = pgx.ReadOnly
 	}
 	for range maxAttempts {
-		conn, acquireErr := s.pool.Acquire(ctx)
-		if acquireErr != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return &ConnectionError{Cause: acquireErr}
-		}
-		err = pgx.BeginTxFunc(ctx, conn, options, work)
-		broken := conn.Conn().IsClosed()
-		conn.Release()
+		broken, err := s.attempt(ctx, options, work)
 		switch {
 		case err == nil:
 			return nil
@@ -89,8 +80,23 @@ func (s *Sessions) run(ctx context.Context, readOnly bool, work func(pgx.Tx) err
 		case !lost(err):
 			return err
 		}
+		last = err
 	}
-	return err
+	return last
+}
+
+// attempt runs work once. The connection goes back whatever happens, also if work panics.
+func (s *Sessions) attempt(ctx context.Context, options pgx.TxOptions, work func(pgx.Tx) error) (broken bool, err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		return false, &ConnectionError{Cause: err}
+	}
+	defer conn.Release()
+	err = pgx.BeginTxFunc(ctx, conn, options, work)
+	return conn.Conn().IsClosed(), err
 }
 
 // Set takes back what the transaction before may have left in the session, and applies the settings for this one, in order, in

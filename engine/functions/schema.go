@@ -228,3 +228,17 @@ func names(field, list string) string {
 	}
 	return field + "." + list
 }
+
+// open lets objects have properties that are not named.
+func open(s *jsonschema.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Properties != nil {
+		s.AdditionalProperties = nil
+	}
+	for _, property := range s.Properties {
+		open(property)
+	}
+	open(s.Items)
+}

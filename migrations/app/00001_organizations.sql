@@ -325,6 +325,8 @@ declare
   who text;
 begin
   perform nexus_app.lock_down(target);
+  -- Whoever inserts a row need not say for which organization: the token does.
+  execute pg_catalog.format('alter table %s alter organization_id set default auth.organization_id()', target);
   execute pg_catalog.format('grant select on %s to authenticated', target);
   execute pg_catalog.format(
     'create policy tenant_select on %s for select to authenticated using (organization_id = (select auth.readable_organization()))', target

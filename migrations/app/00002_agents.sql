@@ -173,7 +173,7 @@ begin
   if amount <= 0 then
     return;
   end if;
-  q := nexus_app.quota(organization, take_quota.metric);
+  select x.allowed, x.period into q from nexus_app.quota(organization, take_quota.metric) as x;
   insert into public.usage_counters (organization_id, metric, period)
   values (organization, take_quota.metric, q.period)
   on conflict do nothing;
@@ -207,7 +207,7 @@ begin
   update public.usage_counters c
   set used = greatest(c.used - amount, 0)
   where c.organization_id = organization and c.metric = give_quota.metric
-    and c.period = (nexus_app.quota(organization, give_quota.metric)).period;
+    and c.period = (select x.period from nexus_app.quota(organization, give_quota.metric) as x);
 end
 $$;
 -- +goose StatementEnd

@@ -464,9 +464,9 @@ rows 25
 begin atomic
   select c.*
   from public.customers c, lateral (select nexus_app.fold(search_customers.query) as text) as q
-  where c.id = any (nexus_app.find_customers(search_customers.query, least(search_customers.most, 200)))
+  where c.id = any ((select nexus_app.find_customers(search_customers.query, least(search_customers.most, 200)))::uuid[])
   order by
-    (c.email = q.text or c.phone_number = q.text or ltrim(c.phone_number, '+') = q.text) desc nulls last,
+    (q.text in (coalesce(c.email, ''), coalesce(c.phone_number, ''), ltrim(coalesce(c.phone_number, ''), '+'))) desc,
     (position(q.text in nexus_app.fold(coalesce(c.first_name, '') || ' ' || coalesce(c.last_name, ''))) = 1) desc,
     (position(' ' || q.text in ' ' || nexus_app.fold(coalesce(c.first_name, '') || ' ' || coalesce(c.last_name, ''))) > 0) desc,
     c.last_contact desc nulls last, c.created_at desc, c.id

@@ -214,6 +214,13 @@ comment on function nexus_app.track_awb(text, text, text, text, text, text, text
   'Takes a courier''s report, if the token is that of the organization''s account with it; answers with the status, null if there is nothing to report on';
 select nexus_app.secure('nexus_app.track_awb(text, text, text, text, text, text, text, timestamptz)', 'authenticator');
 
+create function nexus_app.courier_of_token(token_hash text) returns text
+language sql stable security definer
+set search_path = ''
+return (select c.courier_name from public.courier_accounts c where c.webhook_token_hash = token_hash and c.is_active limit 1);
+comment on function nexus_app.courier_of_token(text) is 'Whose reports a token is for, null if it is unknown';
+select nexus_app.secure('nexus_app.courier_of_token(text)', 'authenticator');
+
 -- +goose StatementBegin
 create function nexus_app.configure_courier(courier text, sealed bytea, token_hash text, options jsonb) returns uuid
 language plpgsql security definer
@@ -268,6 +275,6 @@ revoke execute on all functions in schema nexus_app from public;
 -- +goose Down
 
 drop function nexus_app.courier_credentials(uuid, text), nexus_app.configure_courier(text, bytea, text, jsonb),
-  nexus_app.track_awb(text, text, text, text, text, text, text, timestamptz), nexus_app.awb_rank(text),
+  nexus_app.courier_of_token(text), nexus_app.track_awb(text, text, text, text, text, text, text, timestamptz), nexus_app.awb_rank(text),
   nexus_app.add_awb(uuid, text, text, text, timestamptz, numeric, numeric, jsonb), nexus_app.prepare_awb(uuid), nexus_app.new_awb_number();
 drop table public.awb_status_logs, public.awbs, public.courier_accounts;
