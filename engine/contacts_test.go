@@ -69,7 +69,7 @@ func TestContacts(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 	for name, body := range map[string]map[string]any{
-		"address": {"email": "nobody"}, "number": {"phone": "12"}, "nothing": {}, "stage": {"email": "x@example.com", "journey_stage": "none"}, "unknown": {"nmae": "x"},
+		"address": {"email": "nobody"}, "number": {"phone": "12"}, "nothing": {}, "stage": {"email": "x@example.com", "journey_stage": "none"}, "unknown": {"surname": "x"},
 	} {
 		if e := create(ann, body, 400); e["error"] != "validation_failed" {
 			t.Errorf("%s: %v", name, e)

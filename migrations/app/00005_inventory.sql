@@ -479,7 +479,7 @@ begin
   elsif new.status <> old.status and not (
     (old.status = 'draft' and new.status in ('ordered', 'cancelled')) or (old.status = 'ordered' and new.status = 'cancelled')
     or (old.status = 'partially_received' and new.status in ('received', 'cancelled'))
-    or (old.status in ('ordered', 'partially_received') and new.status in ('partially_received', 'received') and pg_catalog.current_setting('nexus.receiving', true) = new.id::text)
+    or (old.status in ('ordered', 'partially_received') and new.status in ('partially_received', 'received') and coalesce(pg_catalog.current_setting('nexus.receiving', true), '') = new.id::text)
   ) then
     raise sqlstate 'PT409' using message = pg_catalog.format('A purchase order that is %s does not become %s', old.status, new.status),
       detail = 'invalid_transition';

@@ -70,7 +70,8 @@ create table public.order_items (
   qty integer not null check (qty between 1 and 1000000),
   unit_price numeric(12,2) not null default 0 check (unit_price >= 0),
   returned_qty integer not null default 0 check (returned_qty between 0 and qty),
-  created_at timestamptz not null default now()
+  -- The moment of the row and not of its transaction, so that lines keep their order.
+  created_at timestamptz not null default clock_timestamp()
 );
 create index order_items_order_id_idx on public.order_items (order_id);
 create index order_items_item_id_idx on public.order_items (item_id);
@@ -321,8 +322,9 @@ begin
   if not nexus_app.order_may_become(old.order_status, new.order_status) then
     raise sqlstate 'PT409' using message = pg_catalog.format('An order that is %s does not become %s', old.order_status, new.order_status),
       detail = 'invalid_transition',
-      hint = (select 'It may become ' || pg_catalog.string_agg(s::text, ' or ') || '.'
-        from pg_catalog.unnest(pg_catalog.enum_range(null::public.order_status)) as s where nexus_app.order_may_become(old.order_status, s));
+      hint = coalesce((select 'It may become ' || pg_catalog.string_agg(s::text, ' or ') || '.'
+        from pg_catalog.unnest(pg_catalog.enum_range(null::public.order_status)) as s where nexus_app.order_may_become(old.order_status, s)),
+        'It stays what it is.');
   end if;
   case new.order_status
     when 'confirmed' then

@@ -164,6 +164,7 @@ alter function nexus_app.new_awb_number() owner to nexus_app;
 create function nexus_app.awb_rank(status text) returns integer
 language sql immutable
 return case status when 'created' then 1 when 'picked_up' then 2 when 'in_transit' then 3 when 'failed' then 4 when 'delivered' then 5 when 'returned' then 6 else 0 end;
+alter function nexus_app.awb_rank(text) owner to nexus_app;
 comment on function nexus_app.awb_rank(text) is 'How far a status is; consignments do not go back';
 
 -- +goose StatementBegin

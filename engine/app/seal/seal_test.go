@@ -37,7 +37,7 @@ func TestBox(t *testing.T) {
 	if _, err := New(nil); err == nil {
 		t.Error("a box without a secret")
 	}
-	if len(Token()) != 43 || Token() == Token() {
-		t.Error(Token())
+	if one, two := Token(), Token(); len(one) != 43 || one == two {
+		t.Error(one, two)
 	}
 }

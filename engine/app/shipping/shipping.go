@@ -157,10 +157,13 @@ func (s *service) ship(ctx context.Context, c *functions.Call, r createRequest) 
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `
-			select `+awbColumns+` from public.awbs a
-			where a.id = nexus_app.add_awb($1, nullif($2, ''), $3, nullif($4, ''), $5, $6, $7, $8::jsonb)`,
-			r.OrderID, made.AWBNumber, name, made.TrackingNumber, pickup(&shipment), made.Cost, shipment.COD, string(to))
+		var id uuid.UUID
+		err = tx.QueryRow(ctx, "select nexus_app.add_awb($1, nullif($2, ''), $3, nullif($4, ''), $5, $6, $7, $8::jsonb)",
+			r.OrderID, made.AWBNumber, name, made.TrackingNumber, pickup(&shipment), made.Cost, shipment.COD, string(to)).Scan(&id)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "select "+awbColumns+" from public.awbs a where a.id = $1", id)
 		if err != nil {
 			return err
 		}
@@ -259,7 +262,7 @@ func (s *service) configure() *functions.Function {
 		if r.APIKey != nil {
 			a.APIKey = *r.APIKey
 		}
-		text, err := json.Marshal(a)
+		text, err := json.Marshal(a) //nolint:gosec // it is sealed before it goes anywhere
 		if err != nil {
 			return out, err
 		}
