@@ -35,6 +35,8 @@ type Spec struct {
 	Status int
 	// WithholdAnswer keeps answers from being stored for calls with an Idempotency-Key, because they have a secret.
 	WithholdAnswer bool
+	// Lenient takes requests with fields that are not known: third parties add some when they like.
+	Lenient bool
 	// Example is a request that is accepted as it is, in a fresh organization if possible.
 	Example string
 }
@@ -62,6 +64,9 @@ func Define[Request, Response any](spec Spec, handle func(ctx context.Context, c
 	}
 	var faults []error
 	request, err := schemaOf(reflect.TypeFor[Request]())
+	if spec.Lenient && request != nil {
+		allowUnknown(request)
+	}
 	if err != nil {
 		faults = append(faults, fmt.Errorf("request: %w", err))
 	} else if f.resolved, err = request.Resolve(nil); err != nil {
