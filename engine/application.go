@@ -10,7 +10,6 @@ import (
 	"nexus/engine/app/contacts"
 	"nexus/engine/app/inventory"
 	"nexus/engine/app/orders"
-	"nexus/engine/app/seal"
 	"nexus/engine/app/shipping"
 	"nexus/engine/db"
 	"nexus/engine/functions"
@@ -20,13 +19,9 @@ import (
 const partnerTimeout = 20 * time.Second
 
 // ownFunctions are those in Go: none without the application, whose tables they work with, or if we issue no tokens.
-func (s *Server) ownFunctions(b *backend, sessions *db.Sessions, with *tools) ([]*functions.Function, functions.Quota, error) {
+func (s *Server) ownFunctions(b *backend, sessions *db.Sessions, with *tools) ([]*functions.Function, functions.Quota) {
 	if s.cfg.app() != AppNexus || b.keys.Load() == nil {
-		return nil, nil, nil
-	}
-	box, err := seal.New(with.sealSecret)
-	if err != nil {
-		return nil, nil, err
+		return nil, nil
 	}
 	all, quota := agents.Functions(agents.Options{
 		Sessions: sessions, Keys: b.keys.Load, Issuer: b.info.URL + authPath, Hasher: with.hasher, Mailer: with.mailer,
@@ -34,6 +29,6 @@ func (s *Server) ownFunctions(b *backend, sessions *db.Sessions, with *tools) ([
 	})
 	client := &http.Client{Timeout: partnerTimeout}
 	return slices.Concat(all, contacts.Functions(), orders.Functions(), inventory.Functions(), shipping.Functions(shipping.Options{
-		Box: box, BostaURL: s.cfg.BostaURL, BaseURL: b.info.URL, Client: client, Logger: s.log,
-	})), quota, nil
+		Box: with.box, BostaURL: s.cfg.BostaURL, BaseURL: b.info.URL, Client: client, Logger: s.log,
+	})), quota
 }

@@ -40,10 +40,7 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 		_, err := sessions.Pool().Exec(ctx, "select nexus.forget_calls($1)", cleanupBatch)
 		return err
 	})
-	all, quota, err := s.ownFunctions(b, sessions, with)
-	if err != nil {
-		return err
-	}
+	all, quota := s.ownFunctions(b, sessions, with)
 	registry, err := functions.NewRegistry(all...)
 	if err != nil {
 		return fmt.Errorf("functions/v1: %w", err)

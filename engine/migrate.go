@@ -167,9 +167,17 @@ func apply(ctx context.Context, provider migrationSet, what Migration, log *slog
 		results, err = provider.DownTo(ctx, 0)
 	}
 	for _, r := range results {
-		log.Info("migration", "set", provider.name, "direction", r.Direction, "name", path.Base(r.Source.Path), "duration", r.Duration)
+		log.Info("migration", "set", provider.name, "direction", r.Direction, "name", migrationName(r.Source), "duration", r.Duration)
 	}
 	return len(results), err
+}
+
+// migrationName is that of the file, or tells that there is none.
+func migrationName(s *goose.Source) string {
+	if s.Path == "" {
+		return fmt.Sprintf("%05d (in Go)", s.Version)
+	}
+	return path.Base(s.Path)
 }
 
 func status(ctx context.Context, provider migrationSet) ([]MigrationState, error) {
@@ -180,7 +188,7 @@ func status(ctx context.Context, provider migrationSet) ([]MigrationState, error
 	states := make([]MigrationState, 0, len(all))
 	for _, s := range all {
 		states = append(states, MigrationState{
-			Set: provider.name, Version: s.Source.Version, Name: path.Base(s.Source.Path), Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
+			Set: provider.name, Version: s.Source.Version, Name: migrationName(s.Source), Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
 		})
 	}
 	return states, nil

@@ -42,10 +42,11 @@ func Core(db *sql.DB, log *slog.Logger) (*goose.Provider, error) {
 // App returns the provider of the application's set, under the same conditions. PostgreSQL 15 or newer is required, and the
 // core set must have been applied.
 func App(db *sql.DB, log *slog.Logger) (*goose.Provider, error) {
-	return newProvider(db, log, "app", appTable, "Versions of the migrations of the application, kept by goose")
+	return newProvider(db, log, "app", appTable, "Versions of the migrations of the application, kept by goose",
+		goose.WithGoMigrations(jobTables()))
 }
 
-func newProvider(db *sql.DB, log *slog.Logger, dir, table, meaning string) (*goose.Provider, error) {
+func newProvider(db *sql.DB, log *slog.Logger, dir, table, meaning string, more ...goose.ProviderOption) (*goose.Provider, error) {
 	set, err := fs.Sub(files, dir)
 	if err != nil {
 		return nil, err
@@ -58,9 +59,10 @@ func newProvider(db *sql.DB, log *slog.Logger, dir, table, meaning string) (*goo
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectCustom, db, set,
-		goose.WithStore(&store{inner, meaning}), goose.WithSessionLocker(locker), goose.WithSlog(log),
-		goose.WithDisableGlobalRegistry(true))
+	options := append([]goose.ProviderOption{
+		goose.WithStore(&store{inner, meaning}), goose.WithSessionLocker(locker), goose.WithSlog(log), goose.WithDisableGlobalRegistry(true),
+	}, more...)
+	return goose.NewProvider(goose.DialectCustom, db, set, options...)
 }
 
 // store keeps the versions in the schema nexus, which it creates first.

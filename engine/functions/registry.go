@@ -35,8 +35,8 @@ type Spec struct {
 	Status int
 	// WithholdAnswer keeps answers from being stored for calls with an Idempotency-Key, because they have a secret.
 	WithholdAnswer bool
-	// Open accepts fields that the request's type does not know: payloads of third parties, who add to them as they like.
-	Open bool
+	// Lenient takes requests with fields that are not known: third parties add some when they like.
+	Lenient bool
 	// Example is a request that is accepted as it is, in a fresh organization if possible.
 	Example string
 }
@@ -64,8 +64,8 @@ func Define[Request, Response any](spec Spec, handle func(ctx context.Context, c
 	}
 	var faults []error
 	request, err := schemaOf(reflect.TypeFor[Request]())
-	if err == nil && f.Open {
-		open(request)
+	if spec.Lenient && request != nil {
+		allowUnknown(request)
 	}
 	if err != nil {
 		faults = append(faults, fmt.Errorf("request: %w", err))

@@ -130,6 +130,27 @@ func TestValidation(t *testing.T) {
 	}
 }
 
+// Third parties add fields when they like, but those that are known must be what they are.
+func TestLenient(t *testing.T) {
+	t.Parallel()
+	spec := goodSpec()
+	spec.Lenient = true
+	registry, err := functions.NewRegistry(functions.Define(spec, greet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := registry.Lookup("greet", "POST")
+	for body, ok := range map[string]bool{
+		`{"name": "Ann", "nickname": 1, "nested": {"size": 1, "weight": 2}}`: true,
+		`{"nickname": 1}`:                        false,
+		`{"name": "Ann", "nested": {"size": 0}}`: false,
+	} {
+		if _, err := f.Invoke(t.Context(), &functions.Call{Identity: &rls.Identity{Anonymous: true}}, json.RawMessage(body)); (err == nil) != ok {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
 func TestParseComment(t *testing.T) {
 	t.Parallel()
 	for comment, want := range map[string]string{

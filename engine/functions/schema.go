@@ -46,6 +46,19 @@ func schemaOf(t reflect.Type) (*jsonschema.Schema, error) {
 	return s, constrain(s, t)
 }
 
+// allowUnknown lets structs have fields that they do not name, at any depth.
+func allowUnknown(s *jsonschema.Schema) {
+	if s.Properties != nil {
+		s.AdditionalProperties = nil
+	}
+	for _, property := range s.Properties {
+		allowUnknown(property)
+	}
+	if s.Items != nil {
+		allowUnknown(s.Items)
+	}
+}
+
 // constrain applies the tags of a struct's fields, and those of structs within.
 func constrain(s *jsonschema.Schema, t reflect.Type) error {
 	for _, field := range reflect.VisibleFields(t) {
@@ -227,18 +240,4 @@ func names(field, list string) string {
 		return list
 	}
 	return field + "." + list
-}
-
-// open lets objects have properties that are not named.
-func open(s *jsonschema.Schema) {
-	if s == nil {
-		return
-	}
-	if s.Properties != nil {
-		s.AdditionalProperties = nil
-	}
-	for _, property := range s.Properties {
-		open(property)
-	}
-	open(s.Items)
 }

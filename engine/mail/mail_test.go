@@ -214,6 +214,56 @@ func TestSMTP(t *testing.T) {
 	}
 }
 
+// A conversation is from an organization, and its answers go there.
+func TestConversation(t *testing.T) {
+	t.Parallel()
+	inData := false
+	port, lines := dialogue(t, func(line string) string {
+		switch {
+		case inData && line != ".":
+			return ""
+		case line == "":
+			return "220 box"
+		case line == "QUIT":
+			return "221 bye"
+		case line == "DATA":
+			inData = true
+			return "354 go on"
+		}
+		inData = false
+		return "250 ok"
+	})
+	sender, err := mail.NewSMTP(mail.SMTPConfig{Host: "127.0.0.1", Port: port, From: "admin@example.com", SenderName: "Nexus"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := mail.Message{
+		Kind: mail.Conversation, To: "ann@example.com", Subject: "Your order", Text: "It is on its way.",
+		SenderName: "Corner Shop", ReplyTo: "shop@example.org", MessageID: "1@nexus", InReplyTo: "0@example.com",
+	}
+	if err := sender.Send(t.Context(), &m); err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for line := range lines {
+		all.WriteString(line + "\n")
+		if line == "QUIT" {
+			break
+		}
+	}
+	for _, want := range []string{
+		`From: "Corner Shop" <admin@example.com>`, "Reply-To: <shop@example.org>", "Message-ID: <1@nexus>", "In-Reply-To: <0@example.com>",
+		"References: <0@example.com>", "It is on its way.",
+	} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("no %q in\n%s", want, &all)
+		}
+	}
+	if strings.Contains(all.String(), "text/html") {
+		t.Errorf("HTML in\n%s", &all)
+	}
+}
+
 func TestSMTPFailures(t *testing.T) {
 	t.Parallel()
 	refusing, _ := dialogue(t, func(line string) string {

@@ -22,6 +22,8 @@ const (
 	Reauthentication Kind = "reauthentication"
 	// OrganizationInvite asks somebody to join an organization; Data has its name, the role and the last day.
 	OrganizationInvite Kind = "organization_invite"
+	// Conversation is a message of an organization to one of its contacts.
+	Conversation Kind = "conversation"
 )
 
 // Message is a mail to one address.
@@ -33,7 +35,13 @@ type Message struct {
 	To      string    `json:"to"`
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
-	HTML    string    `json:"html"`
+	// HTML is empty for mails that are text alone.
+	HTML string `json:"html"`
+	// SenderName, ReplyTo, MessageID and InReplyTo (ids without angle brackets) are of conversations; empty for the server's own.
+	SenderName string `json:"sender_name,omitempty"`
+	ReplyTo    string `json:"reply_to,omitempty"`
+	MessageID  string `json:"message_id,omitempty"`
+	InReplyTo  string `json:"in_reply_to,omitempty"`
 }
 
 // Sender delivers messages.

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -89,20 +90,44 @@ func (s *SMTP) client(d *dialer) (*gomail.Client, error) {
 	return client, nil
 }
 
-// Send implements Sender.
-func (s *SMTP) Send(ctx context.Context, m *Message) error {
+// compose makes a mail of a message.
+func (s *SMTP) compose(m *Message) (*gomail.Msg, error) {
 	out := gomail.NewMsg()
-	if err := out.FromFormat(s.cfg.SenderName, s.cfg.From); err != nil {
-		return fmt.Errorf("mail: the sender: %w", err)
+	if err := out.FromFormat(cmp.Or(m.SenderName, s.cfg.SenderName), s.cfg.From); err != nil {
+		return nil, fmt.Errorf("mail: the sender: %w", err)
 	}
 	if err := out.To(m.To); err != nil {
-		return fmt.Errorf("mail: the recipient: %w", err)
+		return nil, fmt.Errorf("mail: the recipient: %w", err)
+	}
+	if m.ReplyTo != "" {
+		if err := out.ReplyTo(m.ReplyTo); err != nil {
+			return nil, fmt.Errorf("mail: the address for answers: %w", err)
+		}
 	}
 	out.Subject(m.Subject)
-	out.SetMessageID()
+	if m.MessageID != "" {
+		out.SetMessageIDWithValue(m.MessageID)
+	} else {
+		out.SetMessageID()
+	}
+	if m.InReplyTo != "" {
+		out.SetGenHeader(gomail.HeaderInReplyTo, "<"+m.InReplyTo+">")
+		out.SetGenHeader(gomail.HeaderReferences, "<"+m.InReplyTo+">")
+	}
 	out.SetDate()
 	out.SetBodyString(gomail.TypeTextPlain, m.Text)
-	out.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	if m.HTML != "" {
+		out.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	return out, nil
+}
+
+// Send implements Sender.
+func (s *SMTP) Send(ctx context.Context, m *Message) error {
+	out, err := s.compose(m)
+	if err != nil {
+		return err
+	}
 	d := &dialer{}
 	client, err := s.client(d)
 	if err != nil {

@@ -1,38 +1,58 @@
-// Package seal keeps credentials of third parties in the database so that nobody who reads the database can use them: encrypted
-// with AES-256-GCM (NIST SP 800-38D) under a key that the server alone has, and bound to the place that they are kept in.
+// Package seal keeps secrets of tenants, such as tokens of third parties, unreadable in the database: AES-256-GCM (NIST SP
+// 800-38D) with a key that the database does not have.
 package seal
 
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 )
 
-// ErrOpen says that a text was sealed with another key or for another place, or was changed.
-var ErrOpen = errors.New("seal: the text cannot be opened")
+// KeySize is the size of keys, in bytes.
+const KeySize = 32
 
-// version begins every sealed text, so that another form can follow.
-const version = 1
+// What every sealed text begins with: the version of its form, and which key it was sealed with.
+const (
+	version     = 1
+	keyIDSize   = 4
+	headerSize  = 1 + keyIDSize
+	minimumSize = headerSize + 12 + 16 // with the nonce and the tag
+)
 
-// Box seals and opens texts. It is safe for concurrent use.
+var (
+	// ErrKey means that a text is no key.
+	ErrKey = errors.New("seal: a key has 32 bytes, in base64")
+	// ErrOtherKey means that something was sealed with another key than this one.
+	ErrOtherKey = errors.New("seal: sealed with another key")
+	// ErrForged means that something was not sealed by us for this purpose, or changed since.
+	ErrForged = errors.New("seal: not sealed for this purpose, or changed since")
+)
+
+// Box seals and opens. It is safe for concurrent use.
 type Box struct {
 	aead cipher.AEAD
+	id   [keyIDSize]byte
 }
 
-// New makes a box of a secret of any length, of which its key is derived (HKDF, RFC 5869). The error tells that the secret is empty.
-func New(secret []byte) (*Box, error) {
-	if len(secret) == 0 {
-		return nil, errors.New("seal: the secret is empty")
+// NewKey makes a key of random bytes, in base64.
+func NewKey() string {
+	key := make([]byte, KeySize)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+// New makes a box of a key in base64; it fails with ErrKey.
+func New(key string) (*Box, error) {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
+	if err != nil || len(raw) != KeySize {
+		return nil, ErrKey
 	}
-	key, err := hkdf.Key(sha256.New, secret, nil, "nexus credentials", 32)
-	if err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	block, err := aes.NewCipher(key)
+	block, err := aes.NewCipher(raw)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
@@ -40,25 +60,31 @@ func New(secret []byte) (*Box, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	return &Box{aead: aead}, nil
+	b := &Box{aead: aead}
+	sum := sha256.Sum256(append([]byte("nexus seal key "), raw...))
+	copy(b.id[:], sum[:])
+	return b, nil
 }
 
-// Seal encrypts a text for a place, such as the organization and the integration that it belongs to.
-func (b *Box) Seal(text []byte, place string) []byte {
-	return b.aead.Seal([]byte{version}, nil, text, []byte(place)) //nolint:gosec // the cipher makes its nonces itself
+// Seal encrypts a text. The purpose, such as a table with the id of a row, is not part of what is returned; the same one is
+// needed to open it, so that nobody can move a sealed text to another place.
+func (b *Box) Seal(plain []byte, purpose string) []byte {
+	header := make([]byte, 0, minimumSize+len(plain))
+	header = append(append(header, version), b.id[:]...)
+	return b.aead.Seal(header, nil, plain, []byte(purpose)) //nolint:gosec // this AEAD makes the nonces itself
 }
 
-// Open decrypts what Seal made for the same place; the error is ErrOpen.
-func (b *Box) Open(sealed []byte, place string) ([]byte, error) {
-	if len(sealed) == 0 || sealed[0] != version {
-		return nil, ErrOpen
+// Open decrypts what Seal returned. It fails with ErrOtherKey or ErrForged.
+func (b *Box) Open(sealed []byte, purpose string) ([]byte, error) {
+	if len(sealed) < minimumSize || sealed[0] != version {
+		return nil, ErrForged
 	}
-	text, err := b.aead.Open(nil, nil, sealed[1:], []byte(place))
+	if [keyIDSize]byte(sealed[1:headerSize]) != b.id {
+		return nil, ErrOtherKey
+	}
+	plain, err := b.aead.Open(nil, nil, sealed[headerSize:], []byte(purpose))
 	if err != nil {
-		return nil, ErrOpen
+		return nil, ErrForged
 	}
-	return text, nil
+	return plain, nil
 }
-
-// Token returns a random text of 43 capital letters and digits for third parties to prove themselves with.
-func Token() string { return rand.Text() + rand.Text()[:17] }

@@ -1,43 +1,87 @@
-package seal
+package seal_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
+	"slices"
 	"testing"
+
+	"nexus/engine/app/seal"
 )
 
-func TestBox(t *testing.T) {
-	t.Parallel()
-	box, err := New([]byte("secret"))
+func newBox(t *testing.T) *seal.Box {
+	t.Helper()
+	b, err := seal.New(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _ := New([]byte("another secret"))
-	sealed := box.Seal([]byte("api key"), "tenant bosta")
-	if bytes.Contains(sealed, []byte("api key")) || bytes.Equal(sealed, box.Seal([]byte("api key"), "tenant bosta")) {
-		t.Error("the text shows, or two seals are the same")
-	}
-	if text, err := box.Open(sealed, "tenant bosta"); err != nil || string(text) != "api key" {
-		t.Errorf("%q %v", text, err)
-	}
-	changed := bytes.Clone(sealed)
-	changed[len(changed)-1] ^= 1
-	for name, open := range map[string]func() ([]byte, error){
-		"another place":   func() ([]byte, error) { return box.Open(sealed, "tenant other") },
-		"another key":     func() ([]byte, error) { return other.Open(sealed, "tenant bosta") },
-		"changed":         func() ([]byte, error) { return box.Open(changed, "tenant bosta") },
-		"another version": func() ([]byte, error) { return box.Open(append([]byte{2}, sealed[1:]...), "tenant bosta") },
-		"short":           func() ([]byte, error) { return box.Open(sealed[:5], "tenant bosta") },
-		"empty":           func() ([]byte, error) { return box.Open(nil, "tenant bosta") },
-	} {
-		if text, err := open(); !errors.Is(err, ErrOpen) {
-			t.Errorf("%s: %q %v", name, text, err)
+	return b
+}
+
+func TestSeal(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	for _, plain := range [][]byte{[]byte("a token"), {}, bytes.Repeat([]byte("x"), 1<<16)} {
+		sealed, again := b.Seal(plain, "row 1"), b.Seal(plain, "row 1")
+		if bytes.Equal(sealed, again) {
+			t.Error("the same text is sealed in the same way twice")
+		}
+		if len(plain) > 0 && bytes.Contains(sealed, plain) {
+			t.Error("the text can be read")
+		}
+		got, err := b.Open(sealed, "row 1")
+		if err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("opened %q, %v", got, err)
+		}
+		if _, err := b.Open(sealed, "row 2"); !errors.Is(err, seal.ErrForged) {
+			t.Errorf("for another purpose: %v", err)
+		}
+		if _, err := newBox(t).Open(sealed, "row 1"); !errors.Is(err, seal.ErrOtherKey) {
+			t.Errorf("with another key: %v", err)
 		}
 	}
-	if _, err := New(nil); err == nil {
-		t.Error("a box without a secret")
+}
+
+func TestForged(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	sealed := b.Seal([]byte("a token"), "row")
+	for i := range sealed {
+		changed := slices.Clone(sealed)
+		changed[i] ^= 1
+		if _, err := b.Open(changed, "row"); !errors.Is(err, seal.ErrForged) && !errors.Is(err, seal.ErrOtherKey) {
+			t.Errorf("byte %d changed: %v", i, err)
+		}
+		if _, err := b.Open(sealed[:i], "row"); !errors.Is(err, seal.ErrForged) {
+			t.Errorf("the first %d bytes: %v", i, err)
+		}
 	}
-	if one, two := Token(), Token(); len(one) != 43 || one == two {
-		t.Error(one, two)
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "x", base64.StdEncoding.EncodeToString(make([]byte, 16)), base64.StdEncoding.EncodeToString(make([]byte, 33))} {
+		if _, err := seal.New(key); !errors.Is(err, seal.ErrKey) {
+			t.Errorf("%q: %v", key, err)
+		}
 	}
+	if _, err := seal.New(seal.NewKey() + "\n"); err != nil {
+		t.Errorf("a key from a file: %v", err)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	key := seal.NewKey()
+	b, err := seal.New(key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte{}, "")
+	f.Add([]byte{1, 2, 3}, "row")
+	f.Fuzz(func(t *testing.T, sealed []byte, purpose string) {
+		if plain, err := b.Open(sealed, purpose); err == nil {
+			t.Errorf("opened %q", plain)
+		}
+	})
 }

@@ -5,6 +5,7 @@ package shipping
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -257,7 +258,7 @@ func (s *service) configure() *functions.Function {
 		if r.Courier != builtin && r.APIKey == nil {
 			return out, functions.Invalid("api_key", "is missing")
 		}
-		out = configureResponse{Courier: r.Courier, WebhookURL: s.BaseURL + "/functions/v1/tracking-webhook", WebhookToken: seal.Token()}
+		out = configureResponse{Courier: r.Courier, WebhookURL: s.BaseURL + "/functions/v1/tracking-webhook", WebhookToken: newToken()}
 		a := account{WebhookToken: out.WebhookToken}
 		if r.APIKey != nil {
 			a.APIKey = *r.APIKey
@@ -271,6 +272,9 @@ func (s *service) configure() *functions.Function {
 		return out, err
 	})
 }
+
+// newToken makes a text of 43 capital letters and digits that cannot be guessed.
+func newToken() string { return rand.Text() + rand.Text()[:17] }
 
 // hash is what is kept of a token, which has too much entropy to be guessed.
 func hash(token string) string {

@@ -39,7 +39,7 @@ func (s *service) tracking() *functions.Function {
 		Name: "tracking-webhook", Tag: "Shipping", Summary: "Take a courier's report",
 		Description: "The header Authorization has the token that `courier-configure` answered with. Each report is appended to awb_status_logs once; " +
 			"delivered and returned are the order's, too, and what comes late changes nothing.",
-		Access: functions.Webhook(hasToken), Tier: functions.WebhookTier, Open: true,
+		Access: functions.Webhook(hasToken), Tier: functions.WebhookTier, Lenient: true,
 		Example: `{"awb_number": "NX0000000000000", "status": "delivered", "event_id": "1"}`,
 	}, s.track)
 }
