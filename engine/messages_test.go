@@ -596,6 +596,62 @@ func TestMailAndInternalChats(t *testing.T) {
 	}
 }
 
+// Messages of a chat go out in the order in which they were written, and one delivery counts once however many come at a time.
+func TestMessagesInOrder(t *testing.T) {
+	t.Parallel()
+	r, g := withGraph(t)
+	ann := r.signUp("ann@example.com").found("Ann's", "growth")
+	ann.connectWhatsApp("111", "")
+	hello := incoming("111", "wamid.in1", "201001234567", said("hi"))
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() { r.deliver("whatsapp-webhook", metaSecret, hello, 200) })
+	}
+	all.Wait()
+	chat := ann.row("chats")
+	if chat["unread_count"] != 1.0 {
+		t.Errorf("%v", chat)
+	}
+	var want []string
+	for i := range 8 {
+		text := fmt.Sprint("message ", i)
+		want = append(want, text)
+		ann.function("whatsapp-send-message", object{"chatId": chat["id"], "message": text}, 202)
+	}
+	r.until("all are sent", func() bool { return len(ann.rows("messages?status=eq.sent")) == len(want) })
+	var got []string
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, body := range g.sent {
+		got = append(got, body["text"].(object)["body"].(string))
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v", got)
+	}
+}
+
+// A call that is repeated with its Idempotency-Key is one message.
+func TestMessagesOnce(t *testing.T) {
+	t.Parallel()
+	r, _ := withGraph(t)
+	ann := r.signUp("ann@example.com").found("Ann's", "growth")
+	ann.connectWhatsApp("111", "")
+	r.deliver("whatsapp-webhook", metaSecret, incoming("111", "wamid.in1", "201001234567", said("hi")), 200)
+	chat := ann.row("chats")
+	text := fmt.Sprintf(`{"chatId": %q, "message": "once"}`, chat["id"])
+	for range 2 {
+		got := r.call("POST", "/functions/v1/whatsapp-send-message", map[string]string{
+			"Authorization": "Bearer " + ann.access, "Content-Type": "application/json", "Idempotency-Key": "key 1",
+		}, strings.NewReader(text))
+		if got.status != 202 {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	}
+	if rows := ann.rows("messages?content=eq.once"); len(rows) != 1 {
+		t.Errorf("%v", rows)
+	}
+}
+
 // What is queued when the server stops is sent when it is back.
 func TestMessagesOutliveTheServer(t *testing.T) {
 	t.Parallel()

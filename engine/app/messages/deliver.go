@@ -27,8 +27,10 @@ type sendJob struct {
 func (sendJob) Kind() string { return "message_send" }
 
 const (
-	// waitForEarlier is how long a message waits for one before it in its chat.
-	waitForEarlier = 250 * time.Millisecond
+	// A message waits for those before it in its chat: first within its job, then by having the job wait.
+	waitForEarlier = 50 * time.Millisecond
+	waits          = 40
+	waitLonger     = time.Second
 	// noteTimeout is how long it may take to note what became of a message, also when the server stops.
 	noteTimeout = 3 * time.Second
 	noteRetries = 3
@@ -67,12 +69,12 @@ type result struct {
 // send is what the job does.
 func (s *service) send(ctx context.Context, job jobs.Job[sendJob]) error {
 	d := delivery{ID: job.Args.MessageID}
-	if err := s.begin(ctx, &d); err != nil {
+	if err := s.await(ctx, &d); err != nil {
 		return err
 	}
 	switch d.Outcome {
 	case "wait":
-		return jobs.Later(waitForEarlier)
+		return jobs.Later(waitLonger)
 	case "send":
 	default: // done before, or nobody knows
 		return nil
@@ -90,6 +92,23 @@ func (s *service) send(ctx context.Context, job jobs.Job[sendJob]) error {
 	default:
 		return jobs.Give(err)
 	}
+}
+
+// await begins with the message once those before it are out.
+func (s *service) await(ctx context.Context, d *delivery) error {
+	ticker := time.NewTicker(waitForEarlier)
+	defer ticker.Stop()
+	for range waits {
+		if err := s.begin(ctx, d); err != nil || d.Outcome != "wait" {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (s *service) begin(ctx context.Context, d *delivery) error {
