@@ -13,22 +13,30 @@ import (
 	"nexus/engine/app/shipping"
 	"nexus/engine/db"
 	"nexus/engine/functions"
+	"nexus/engine/jobs"
 )
 
 // partnerTimeout bounds a request to a third party.
 const partnerTimeout = 20 * time.Second
 
 // ownFunctions are those in Go: none without the application, whose tables they work with, or if we issue no tokens.
-func (s *Server) ownFunctions(b *backend, sessions *db.Sessions, with *tools) ([]*functions.Function, functions.Quota) {
+// The registry is told of the jobs that they leave behind.
+func (s *Server) ownFunctions(
+	b *backend, sessions *db.Sessions, with *tools, background *jobs.Registry,
+) ([]*functions.Function, functions.Quota, error) {
 	if s.cfg.app() != AppNexus || b.keys.Load() == nil {
-		return nil, nil
+		return nil, nil, nil
+	}
+	conversations, err := s.messageFunctions(b, sessions, with, background)
+	if err != nil {
+		return nil, nil, err
 	}
 	all, quota := agents.Functions(agents.Options{
 		Sessions: sessions, Keys: b.keys.Load, Issuer: b.info.URL + authPath, Hasher: with.hasher, Mailer: with.mailer,
 		Templates: with.templates, SiteURL: cmp.Or(s.cfg.Auth.SiteURL, b.info.URL), BaseURL: b.info.URL, Logger: s.log,
 	})
 	client := &http.Client{Timeout: partnerTimeout}
-	return slices.Concat(all, contacts.Functions(), orders.Functions(), inventory.Functions(), shipping.Functions(shipping.Options{
+	return slices.Concat(all, conversations, contacts.Functions(), orders.Functions(), inventory.Functions(), shipping.Functions(shipping.Options{
 		Box: with.box, BostaURL: s.cfg.BostaURL, BaseURL: b.info.URL, Client: client, Logger: s.log,
-	})), quota
+	})), quota, nil
 }

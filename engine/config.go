@@ -105,6 +105,8 @@ type Config struct {
 	DenoBinary string
 	// FunctionSecrets is a file of NAME=value lines that they see; empty is FunctionsDir/.env.
 	FunctionSecrets string
+	// Meta is the server's app for WhatsApp, Messenger and Instagram.
+	Meta MetaConfig
 	// BostaURL is where the courier Bosta's API is; empty is courier.BostaURL.
 	BostaURL string
 	// RateLimits says which tiers of functions/v1 are counted: RateLimitsAll or RateLimitsPublic. Empty is the latter in the
@@ -240,6 +242,7 @@ func (c *Config) validateRequests(p *problems) {
 	p.add(c.MaxEmbedDepth < 0, "max-embed-depth: must not be negative")
 	p.add(c.RateLimits != "" && c.RateLimits != RateLimitsAll && c.RateLimits != RateLimitsPublic,
 		"function-rate-limits: want all or public, not %q", c.RateLimits)
+	p.add(c.Meta.GraphURL != "" && !isWebURL(c.Meta.GraphURL), "meta-graph-url: want an http or https URL")
 	p.add(c.StreamAbove < 0, "stream-above: must not be negative")
 	p.add(c.StreamTimeout < 0, "stream-timeout: must not be negative")
 }

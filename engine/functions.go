@@ -8,6 +8,7 @@ import (
 
 	"nexus/engine/db"
 	"nexus/engine/functions"
+	"nexus/engine/jobs"
 	"nexus/engine/limits"
 	"nexus/engine/rest"
 	"nexus/rls"
@@ -40,7 +41,11 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 		_, err := sessions.Pool().Exec(ctx, "select nexus.forget_calls($1)", cleanupBatch)
 		return err
 	})
-	all, quota := s.ownFunctions(b, sessions, with)
+	background := jobs.NewRegistry()
+	all, quota, err := s.ownFunctions(b, sessions, with, background)
+	if err != nil {
+		return err
+	}
 	registry, err := functions.NewRegistry(all...)
 	if err != nil {
 		return fmt.Errorf("functions/v1: %w", err)
@@ -58,7 +63,10 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 		Limiter: limiter, Quota: quota, SQL: s.sqlFunctions(b, verifier), Edge: edge, Logger: s.log,
 		Authenticated: setRole,
 	}))
-	return nil
+	if len(all) == 0 {
+		return nil
+	}
+	return s.runJobs(ctx, b, to.sessions, background)
 }
 
 func (s *Server) openSessions(ctx context.Context, b *backend, url string) (*db.Sessions, error) {

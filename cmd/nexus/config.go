@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"nexus/engine"
+	"nexus/engine/app/messages/graph"
 )
 
 // configOptions are what commands share: the server's configuration and the file it may come from.
@@ -67,6 +68,9 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.DurationVar(&o.RequestTimeout, "request-timeout", o.RequestTimeout, "longest time for a request, 0 for no limit")
 	f.StringVar(&o.FunctionsDir, "functions", o.FunctionsDir, "directory of functions in TypeScript, DIR/<name>/index.ts")
 	f.StringVar(&o.DenoBinary, "deno", o.DenoBinary, "the Deno that runs them (default: search)")
+	f.StringVar(&o.Meta.GraphURL, "meta-graph-url", o.Meta.GraphURL, "where Meta's Graph API is (default "+graph.DefaultBaseURL+")")
+	f.StringVar(&o.Meta.AppSecret, "meta-app-secret", o.Meta.AppSecret, "secret of the server's own app at Meta, which signs deliveries")
+	f.StringVar(&o.Meta.VerifyToken, "meta-verify-token", o.Meta.VerifyToken, "token to set webhooks up with at Meta")
 	f.StringVar(&o.BostaURL, "bosta-url", o.BostaURL, "where the courier Bosta's API is, for its staging (default https://app.bosta.co)")
 	f.StringVar(&o.FunctionSecrets, "function-secrets", o.FunctionSecrets, "file of NAME=value lines that they see (default DIR/.env)")
 	f.StringVar(&o.RateLimits, "function-rate-limits", o.RateLimits,

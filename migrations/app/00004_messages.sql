@@ -879,12 +879,10 @@ comment on function nexus_app.channel_secret(uuid, text, uuid) is 'The sealed cr
 select nexus_app.secure('nexus_app.channel_secret(uuid, text, uuid)', 'authenticator');
 
 -- +goose StatementBegin
-create function nexus_app.save_templates(account uuid, templates jsonb) returns void
+create function nexus_app.save_templates(tenant uuid, account uuid, templates jsonb) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
-declare
-  tenant uuid := auth.readable_organization();
 begin
   if not exists (select from public.channel_accounts a where a.id = account and a.organization_id = tenant) then
     raise sqlstate 'PT404' using message = 'The organization has no account with this id';
@@ -903,8 +901,8 @@ begin
 end
 $$;
 -- +goose StatementEnd
-comment on function nexus_app.save_templates(uuid, jsonb) is 'Keeps the templates that Meta knows of an account of the caller''s organization';
-select nexus_app.secure('nexus_app.save_templates(uuid, jsonb)', 'authenticated');
+comment on function nexus_app.save_templates(uuid, uuid, jsonb) is 'Keeps the templates that Meta knows of an organization''s account';
+select nexus_app.secure('nexus_app.save_templates(uuid, uuid, jsonb)', 'authenticator');
 
 -- Rights -----------------------------------------------------------------------------------------------------------------
 
@@ -941,7 +939,7 @@ revoke execute on all functions in schema nexus_app from public;
 drop function nexus_app.retry_message(uuid), nexus_app.open_chat(text, text, text, uuid);
 drop table public.canned_responses, public.message_attachments, public.message_status_events, public.messages, public.chats,
   public.whatsapp_templates, public.channel_accounts;
-drop function nexus_app.save_templates(uuid, jsonb), nexus_app.channel_secret(uuid, text, uuid),
+drop function nexus_app.save_templates(uuid, uuid, jsonb), nexus_app.channel_secret(uuid, text, uuid),
   nexus_app.save_channel_account(uuid, text, text, text, text, text, bytea, text), nexus_app.attachment_failed(uuid, text),
   nexus_app.attachment_stored(uuid, text, bigint, text, text), nexus_app.pending_attachment(uuid),
   nexus_app.note_delivered_until(uuid, text, text, timestamptz),

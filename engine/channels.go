@@ -1,0 +1,39 @@
+package engine
+
+import (
+	"context"
+	"path/filepath"
+
+	"nexus/engine/app/messages"
+	"nexus/engine/app/messages/files"
+	"nexus/engine/app/messages/graph"
+	"nexus/engine/db"
+	"nexus/engine/functions"
+	"nexus/engine/jobs"
+)
+
+// mediaDir is the directory in the data directory with the files of contacts.
+const mediaDir = "media"
+
+// MetaConfig is the server's own app at Meta, for WhatsApp, Messenger and Instagram. Organizations can have apps of their own instead.
+type MetaConfig struct {
+	// GraphURL is where Meta's Graph API is; empty is Meta's own service.
+	GraphURL string
+	// AppSecret signs what Meta delivers.
+	AppSecret string
+	// VerifyToken confirms webhooks.
+	VerifyToken string
+}
+
+// messageFunctions are those of conversations with contacts.
+func (s *Server) messageFunctions(b *backend, sessions *db.Sessions, with *tools, background *jobs.Registry) ([]*functions.Function, error) {
+	client, err := graph.New(graph.Config{BaseURL: s.cfg.Meta.GraphURL})
+	if err != nil {
+		return nil, err
+	}
+	b.onClose(func(context.Context) error { client.Close(); return nil })
+	return messages.Functions(messages.Options{
+		Sessions: sessions, Graph: client, Box: with.box, Mailer: with.mailer, Files: files.New(filepath.Join(s.cfg.DataDir, mediaDir)),
+		AppSecret: s.cfg.Meta.AppSecret, VerifyToken: s.cfg.Meta.VerifyToken, BaseURL: b.info.URL, Logger: s.log,
+	}, background), nil
+}
