@@ -19,6 +19,8 @@ const mediaDir = "media"
 type MetaConfig struct {
 	// GraphURL is where Meta's Graph API is; empty is Meta's own service.
 	GraphURL string
+	// AppID is that of the app, for its embedded signup.
+	AppID string
 	// AppSecret signs what Meta delivers.
 	AppSecret string
 	// VerifyToken confirms webhooks.
@@ -34,6 +36,6 @@ func (s *Server) messageFunctions(b *backend, sessions *db.Sessions, with *tools
 	b.onClose(func(context.Context) error { client.Close(); return nil })
 	return messages.Functions(messages.Options{
 		Sessions: sessions, Graph: client, Box: with.box, Mailer: with.mailer, Files: files.New(filepath.Join(s.cfg.DataDir, mediaDir)),
-		AppSecret: s.cfg.Meta.AppSecret, VerifyToken: s.cfg.Meta.VerifyToken, BaseURL: b.info.URL, Logger: s.log,
+		AppID: s.cfg.Meta.AppID, AppSecret: s.cfg.Meta.AppSecret, VerifyToken: s.cfg.Meta.VerifyToken, BaseURL: b.info.URL, Logger: s.log,
 	}, background), nil
 }

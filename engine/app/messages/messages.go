@@ -41,8 +41,8 @@ type Options struct {
 	Box    *seal.Box
 	Mailer mail.Sender
 	Files  FileStore
-	// AppSecret and VerifyToken are those of the server's own app at Meta; empty where every organization has an app of its own.
-	AppSecret, VerifyToken string
+	// AppID, AppSecret and VerifyToken are those of the server's own app at Meta; empty where every organization has an app of its own.
+	AppID, AppSecret, VerifyToken string
 	// BaseURL is where the server is reached.
 	BaseURL string
 	Logger  *slog.Logger
@@ -70,7 +70,7 @@ func Functions(o Options, background *jobs.Registry) []*functions.Function {
 		s.sendTo(), s.sendTemplate(), s.sendReaction(), s.sendAnywhere(), s.retry(),
 		s.replyStatus(), s.markRead(), s.media(),
 		s.fetchTemplates(), s.listTemplates(),
-		s.saveWhatsApp(), s.saveChannel(),
+		s.saveWhatsApp(), s.signup(), s.saveChannel(),
 		s.emailWebhook(),
 	}
 	return append(all, s.metaWebhooks()...)
