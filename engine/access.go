@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -54,8 +55,8 @@ func access(next http.Handler, log *slog.Logger, timeout time.Duration) http.Han
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rec := &record{Context: r.Context(), writer: countingWriter{ResponseWriter: w}}
-		// Functions have limits of their own, for some of them stream.
-		if timeout > 0 && !strings.HasPrefix(r.URL.Path, functionsPath+"/") {
+		// Functions and files have limits of their own, for some of them stream.
+		if timeout > 0 && !strings.HasPrefix(r.URL.Path, functionsPath+"/") && !strings.HasPrefix(r.URL.Path, storagePath+"/") {
 			var cancel context.CancelFunc
 			rec.Context, cancel = context.WithTimeout(rec.Context, timeout)
 			defer cancel()
@@ -141,6 +142,20 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom implements io.ReaderFrom, so that the kernel can send files.
+func (w *countingWriter) ReadFrom(r io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	to, ok := w.ResponseWriter.(io.ReaderFrom)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{w}, r)
+	}
+	n, err := to.ReadFrom(r)
+	w.bytes += n
 	return n, err
 }
 

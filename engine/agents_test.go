@@ -21,7 +21,7 @@ type tenant struct {
 }
 
 // withApp serves the Nexus application without mails in the way of sign-ups.
-func withApp(t *testing.T, change func(*Config)) *running {
+func withApp(t testing.TB, change func(*Config)) *running {
 	t.Helper()
 	return serve(t, func(cfg *Config) {
 		cfg.App = AppNexus
@@ -76,7 +76,7 @@ func (p *tenant) renew() map[string]any {
 	return claimsOf(p.r.t, p.access)["app_metadata"].(map[string]any)
 }
 
-func claimsOf(t *testing.T, token string) map[string]any {
+func claimsOf(t testing.TB, token string) map[string]any {
 	t.Helper()
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err != nil {

@@ -33,6 +33,8 @@ type backend struct {
 	auth http.Handler
 	// functions serves functions/v1.
 	functions http.Handler
+	// storage is nil if the database has no tables for storage/v1.
+	storage http.Handler
 	// database does the work of requests, and snapshot is the schema as last read.
 	database rest.Database
 	snapshot func() *schema.Snapshot
@@ -97,6 +99,9 @@ func (s *Server) start(ctx context.Context, addr net.Addr) (*backend, error) {
 		return b, err
 	}
 	if err := s.openFunctions(ctx, b, to, verifier, with); err != nil {
+		return b, err
+	}
+	if err := s.openStorage(ctx, b, to, verifier, ownSecret(keys, kept)); err != nil {
 		return b, err
 	}
 	return b, s.publishURL(b)

@@ -124,6 +124,9 @@ type Config struct {
 	// Auth is what can be set about auth/v1.
 	Auth AuthConfig
 
+	// Storage is what can be set about storage/v1.
+	Storage StorageConfig
+
 	LogLevel  slog.Level
 	LogFormat string
 }
@@ -165,6 +168,7 @@ func DefaultConfig() Config {
 		MaxBodyBytes: 64 << 20, MaxHeaderBytes: 64 << 10, RequestTimeout: time.Minute,
 		Compress: true, MaxEmbedDepth: 10, StreamAbove: 1 << 20, StreamTimeout: 30 * time.Second,
 		Auth:     defaultAuthConfig(),
+		Storage:  StorageConfig{MaxObject: 5 << 30},
 		LogLevel: slog.LevelInfo, LogFormat: LogText,
 	}
 }
@@ -199,6 +203,7 @@ func (c *Config) Validate() error {
 	c.validateTokens(&p)
 	c.validateRequests(&p)
 	c.validateAuth(&p)
+	c.validateStorage(&p)
 	return errors.Join(p...)
 }
 
@@ -240,6 +245,16 @@ func (c *Config) validateRequests(p *problems) {
 	p.add(c.Meta.GraphURL != "" && !isWebURL(c.Meta.GraphURL), "meta-graph-url: want an http or https URL")
 	p.add(c.StreamAbove < 0, "stream-above: must not be negative")
 	p.add(c.StreamTimeout < 0, "stream-timeout: must not be negative")
+}
+
+func (c *Config) validateStorage(p *problems) {
+	cfg := &c.Storage
+	p.add(cfg.MaxObject < 1, "storage-max-object: must be positive")
+	p.add((cfg.AccessKey == "") != (cfg.SecretKey == ""), "storage-access-key, storage-secret-key: set both or neither")
+	p.add(cfg.S3.URL != "" && !isWebURL(cfg.S3.URL), "storage-s3-url: want an http or https URL")
+	p.add(cfg.S3.URL != "" && cfg.S3.Bucket == "", "storage-s3-bucket: must not be empty with storage-s3-url")
+	p.add(cfg.S3.URL == "" && cfg.S3.Bucket != "", "storage-s3-bucket: is only of use with storage-s3-url")
+	p.add(cfg.S3.URL != "" && cfg.Dir != "", "storage-dir: is of no use with storage-s3-url")
 }
 
 // problems collects what is wrong.

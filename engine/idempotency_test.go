@@ -11,7 +11,7 @@ import (
 )
 
 // number asks the database for one.
-func number(t *testing.T, url, query string) (n int) {
+func number(t testing.TB, url, query string) (n int) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {

@@ -35,6 +35,9 @@ type Keys struct {
 	AnonKey        string `json:"anon_key"`
 	ServiceRoleKey string `json:"service_role_key"`
 	JWTSecret      string `json:"jwt_secret"`
+	// S3AccessKey and S3SecretKey let tools of the S3 protocol in to storage/v1 as the service role.
+	S3AccessKey string `json:"s3_access_key"`
+	S3SecretKey string `json:"s3_secret_key"`
 	// DatabaseURL connects as the owner of the database, who is above all policies. It is empty if the server was given a
 	// database and LoadKeys is not.
 	DatabaseURL string `json:"db_url"`
@@ -63,6 +66,7 @@ func LoadKeys(cfg Config) (*Keys, error) {
 	if k.URL = runningURL(cfg.DataDir); k.URL == "" {
 		k.URL = baseURL(&cfg, cfg.Listen)
 	}
+	k.S3AccessKey, k.S3SecretKey = cfg.Storage.keys(ownSecret(k, s))
 	k.DatabaseURL = cfg.DatabaseURL
 	if k.DatabaseURL == "" {
 		if k.DatabaseURL, err = cluster.Locate(cfg.DataDir); errors.Is(err, fs.ErrNotExist) {

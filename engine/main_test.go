@@ -56,7 +56,7 @@ func runTests(m *testing.M) int {
 }
 
 // newDatabase makes an empty database and returns its owner's connection string.
-func newDatabase(t *testing.T) string {
+func newDatabase(t testing.TB) string {
 	t.Helper()
 	var missing *cluster.BinariesError
 	if errors.As(postgresError, &missing) && os.Getenv("CI") != "true" {
@@ -77,7 +77,7 @@ func newDatabase(t *testing.T) string {
 }
 
 // psql runs statements, also in a cleanup.
-func psql(t *testing.T, url string, statements ...string) {
+func psql(t testing.TB, url string, statements ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

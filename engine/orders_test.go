@@ -51,7 +51,7 @@ func (s *shop) stock() string {
 }
 
 // balanced checks what must hold at every moment: balances are the sums of movements and of reservations.
-func balanced(t *testing.T, url string) {
+func balanced(t testing.TB, url string) {
 	t.Helper()
 	if n := number(t, url, `
 		select count(*) from public.stock_balances b

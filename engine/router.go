@@ -28,6 +28,8 @@ func (s *Server) handler() http.Handler {
 	}
 	users := gatewayKey(limitBody(http.HandlerFunc(s.auth), s.cfg.MaxBodyBytes))
 	business := gatewayKey(http.HandlerFunc(s.serveFunctions))
+	// Bodies of storage/v1 have limits of their own.
+	files := gatewayKey(http.HandlerFunc(s.serveStorage))
 	// As an httprouter.Handle, because an http.Handler would get the parameters by a context and thus a request of its own.
 	rest := func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { surface.ServeHTTP(w, r) }
 	for _, method := range []string{
@@ -37,6 +39,7 @@ func (s *Server) handler() http.Handler {
 		router.Handle(method, restPath+"/*path", rest)
 		router.Handler(method, authPath+"/*path", users)
 		router.Handler(method, functionsPath+"/*path", business)
+		router.Handler(method, storagePath+"/*path", files)
 	}
 	return access(survive(router, s.log), s.log, s.cfg.RequestTimeout)
 }
@@ -57,7 +60,7 @@ var errStarting = &apierr.Error{Status: http.StatusServiceUnavailable, Code: "NE
 func notFound(w http.ResponseWriter, r *http.Request) {
 	fail(w, r, &apierr.Error{
 		Status: http.StatusNotFound, Code: "NEXUS404", Message: "There is nothing at this path",
-		Hint: "Tables, views and functions are below " + restPath + "/, functions below " + functionsPath + "/, users below " + authPath + "/.",
+		Hint: "Tables, views and functions are below " + restPath + "/, functions below " + functionsPath + "/, users below " + authPath + "/, files below " + storagePath + "/.",
 	})
 }
 

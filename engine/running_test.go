@@ -17,7 +17,7 @@ const testSecret = "a secret of at least thirty-two bytes"
 
 // running is a server in this process on a database of its own.
 type running struct {
-	t      *testing.T
+	t      testing.TB
 	info   Info
 	cfg    Config
 	cancel context.CancelFunc
@@ -43,7 +43,7 @@ func (b *safeBuffer) String() string {
 	return b.buf.String()
 }
 
-func testConfig(t *testing.T) Config {
+func testConfig(t testing.TB) Config {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.DataDir, cfg.JWTSecret = "127.0.0.1:0", t.TempDir(), testSecret
@@ -52,7 +52,7 @@ func testConfig(t *testing.T) Config {
 }
 
 // serve runs a server until the test ends, and returns when it is ready.
-func serve(t *testing.T, change func(*Config)) *running {
+func serve(t testing.TB, change func(*Config)) *running {
 	t.Helper()
 	cfg := testConfig(t)
 	cfg.DatabaseURL = newDatabase(t)
@@ -70,7 +70,7 @@ func serve(t *testing.T, change func(*Config)) *running {
 }
 
 // openLogins gives the roles that the server logs in as the passwords of the configuration.
-func openLogins(t *testing.T, cfg *Config) {
+func openLogins(t testing.TB, cfg *Config) {
 	t.Helper()
 	for _, role := range []string{authenticator, authAdmin} {
 		l := login{Role: role, OwnerURL: cfg.DatabaseURL, Password: cfg.AuthenticatorPassword, Ours: true}
@@ -80,7 +80,7 @@ func openLogins(t *testing.T, cfg *Config) {
 	}
 }
 
-func launch(t *testing.T, cfg Config) *running {
+func launch(t testing.TB, cfg Config) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &running{t: t, cfg: cfg, cancel: cancel, done: make(chan error, 1), log: new(safeBuffer)}

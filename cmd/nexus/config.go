@@ -79,6 +79,7 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.StringVar(&o.RedisURL, "redis-url", o.RedisURL, "Redis to count calls in (default: the database)")
 	f.StringSliceVar(&o.CORSOrigins, "cors-origins", o.CORSOrigins, "origins that may call from a browser (default any)")
 	f.StringVar(&o.TraceHeader, "trace-header", o.TraceHeader, "request header that answers repeat")
+	o.bindStorage(f)
 	f.BoolVar(&o.ServerTiming, "server-timing", o.ServerTiming, "send Server-Timing headers")
 }
 

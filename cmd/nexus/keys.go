@@ -19,10 +19,10 @@ type keysOptions struct {
 func newKeysCommand() *cobra.Command {
 	o := &keysOptions{configOptions: newConfigOptions()}
 	cmd := &cobra.Command{
-		Use:       "keys [url | anon_key | service_role_key | jwt_secret | db_url]",
+		Use:       "keys [url | anon_key | service_role_key | jwt_secret | s3_access_key | s3_secret_key | db_url]",
 		Short:     "Print the keys of a data directory, or one of them",
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"url", "anon_key", "service_role_key", "jwt_secret", "db_url"},
+		ValidArgs: []string{"url", "anon_key", "service_role_key", "jwt_secret", "s3_access_key", "s3_secret_key", "db_url"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.load(cmd); err != nil {
 				return err
@@ -56,6 +56,8 @@ func runKeys(cmd *cobra.Command, o *keysOptions) error {
 		{"anon_key", keys.AnonKey},
 		{"service_role_key", keys.ServiceRoleKey},
 		{"jwt_secret", keys.JWTSecret},
+		{"s3_access_key", keys.S3AccessKey},
+		{"s3_secret_key", keys.S3SecretKey},
 		{"db_url", keys.DatabaseURL},
 	} {
 		switch o.Name {

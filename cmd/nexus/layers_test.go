@@ -237,7 +237,7 @@ func TestReadmeListsEveryOption(t *testing.T) {
 	listed := regexp.MustCompile("(?m)^\\| (`--[^|]+) \\|").FindAllStringSubmatch(string(readme), -1)
 	var names []string
 	for _, row := range listed {
-		names = append(names, regexp.MustCompile("--[a-z-]+").FindAllString(row[1], -1)...)
+		names = append(names, regexp.MustCompile("--[a-z0-9-]+").FindAllString(row[1], -1)...)
 	}
 	all.VisitAll(func(f *pflag.Flag) {
 		if !slices.Contains(names, "--"+f.Name) {
