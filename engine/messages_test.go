@@ -5,11 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -468,6 +472,16 @@ func TestOthersSeeNoMessages(t *testing.T) {
 			t.Errorf("%s gets the file: %d", who, got.status)
 		}
 	}
+	path := filepath.Join(r.cfg.DataDir, "media", "blobs", file["id"].(string)[34:], file["id"].(string))
+	if kept, err := os.ReadFile(path); err != nil || string(kept) != metaImage {
+		t.Errorf("%q %v", kept, err)
+	}
+	defer func() { // a file goes with its message
+		if rows := ann.rest("DELETE", "messages?id=eq."+message["id"].(string), nil, 200)["rows"].([]any); len(rows) != 1 {
+			t.Errorf("%v", rows)
+		}
+		r.until("the file is removed", func() bool { _, err := os.Stat(path); return errors.Is(err, fs.ErrNotExist) })
+	}()
 	for _, table := range []string{"chats", "messages", "message_attachments", "message_status_events", "whatsapp_templates"} {
 		if rows := bob.rows(table); len(rows) != 0 {
 			t.Errorf("Bob sees %v", rows)
