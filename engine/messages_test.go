@@ -5,11 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +48,10 @@ func newFakeGraph(t *testing.T) *fakeGraph {
 func (g *fakeGraph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/v23.0/")
 	answer := func(value any) { _ = json.NewEncoder(w).Encode(value) }
+	if query := r.URL.Query(); path == "oauth/access_token" && query.Get("client_id") == "app" && query.Get("client_secret") == metaSecret && query.Get("code") == "AQB" {
+		answer(map[string]any{"access_token": "good-signup"})
+		return
+	}
 	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer good-") {
 		w.WriteHeader(http.StatusUnauthorized)
 		answer(map[string]any{"error": map[string]any{"message": "Invalid OAuth access token", "code": 190}})
@@ -52,7 +60,7 @@ func (g *fakeGraph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(path, "/messages"):
 		g.message(w, r, path)
-	case strings.HasSuffix(path, "/subscribed_apps"):
+	case strings.HasSuffix(path, "/subscribed_apps"), strings.HasSuffix(path, "/register"):
 		answer(map[string]any{"success": true})
 	case strings.HasSuffix(path, "/message_templates"):
 		answer(map[string]any{"data": []any{map[string]any{
@@ -116,7 +124,7 @@ func withGraph(t *testing.T) (*running, *fakeGraph) {
 	t.Helper()
 	g := newFakeGraph(t)
 	return withApp(t, func(cfg *Config) {
-		cfg.Meta = MetaConfig{GraphURL: g.URL + "/v23.0", AppSecret: metaSecret, VerifyToken: metaToken}
+		cfg.Meta = MetaConfig{GraphURL: g.URL + "/v23.0", AppID: "app", AppSecret: metaSecret, VerifyToken: metaToken}
 	}), g
 }
 
@@ -464,6 +472,16 @@ func TestOthersSeeNoMessages(t *testing.T) {
 			t.Errorf("%s gets the file: %d", who, got.status)
 		}
 	}
+	path := filepath.Join(r.cfg.DataDir, "media", "blobs", file["id"].(string)[34:], file["id"].(string))
+	if kept, err := os.ReadFile(path); err != nil || string(kept) != metaImage {
+		t.Errorf("%q %v", kept, err)
+	}
+	defer func() { // a file goes with its message
+		if rows := ann.rest("DELETE", "messages?id=eq."+message["id"].(string), nil, 200)["rows"].([]any); len(rows) != 1 {
+			t.Errorf("%v", rows)
+		}
+		r.until("the file is removed", func() bool { _, err := os.Stat(path); return errors.Is(err, fs.ErrNotExist) })
+	}()
 	for _, table := range []string{"chats", "messages", "message_attachments", "message_status_events", "whatsapp_templates"} {
 		if rows := bob.rows(table); len(rows) != 0 {
 			t.Errorf("Bob sees %v", rows)
@@ -503,6 +521,28 @@ func TestWebhookHandshake(t *testing.T) {
 	r.deliver("whatsapp-webhook", "", object{"object": "page", "entry": []any{}}, 401)
 	r.deliver("whatsapp-webhook", metaSecret, object{"object": "something new", "entry": []any{object{"id": "1", "time": 1}}}, 200)
 	r.deliver("whatsapp-webhook", metaSecret, change("404", object{"messages": []any{object{"id": "x", "from": "1", "type": "text"}}}), 200)
+}
+
+func TestEmbeddedSignup(t *testing.T) {
+	t.Parallel()
+	r, g := withGraph(t)
+	ann := r.signUp("ann@example.com").found("Ann's", "growth")
+	request := object{"code": "guessed", "phone_number_id": "111", "business_account_id": "222", "pin": "123456"}
+	if got := ann.function("wa-es-callback", request, 409); got["error"] != "credentials_refused" {
+		t.Errorf("%v", got)
+	}
+	request["code"] = "AQB"
+	ann.function("wa-es-callback", request, 200)
+	sent := ann.function("whatsapp-send-template", object{"phone_number": "+201001234567", "template_name": "hello"}, 202)
+	ann.reaches(sent["message_id"].(string), "sent")
+	if body, _ := g.last(); body["path"] != "111/messages" {
+		t.Errorf("%v", body)
+	}
+	without := withApp(t, nil)
+	bob := without.signUp("bob@example.com").found("Bob's", "growth")
+	if got := bob.function("wa-es-callback", request, 409); got["error"] != "integration_not_configured" || got["details"].(object)["setting"] != "meta-app-id" {
+		t.Errorf("%v", got)
+	}
 }
 
 func TestMessengerAndInstagram(t *testing.T) {

@@ -69,6 +69,7 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.StringVar(&o.FunctionsDir, "functions", o.FunctionsDir, "directory of functions in TypeScript, DIR/<name>/index.ts")
 	f.StringVar(&o.DenoBinary, "deno", o.DenoBinary, "the Deno that runs them (default: search)")
 	f.StringVar(&o.Meta.GraphURL, "meta-graph-url", o.Meta.GraphURL, "where Meta's Graph API is (default "+graph.DefaultBaseURL+")")
+	f.StringVar(&o.Meta.AppID, "meta-app-id", o.Meta.AppID, "id of the server's own app at Meta, for its embedded signup")
 	f.StringVar(&o.Meta.AppSecret, "meta-app-secret", o.Meta.AppSecret, "secret of the server's own app at Meta, which signs deliveries")
 	f.StringVar(&o.Meta.VerifyToken, "meta-verify-token", o.Meta.VerifyToken, "token to set webhooks up with at Meta")
 	f.StringVar(&o.BostaURL, "bosta-url", o.BostaURL, "where the courier Bosta's API is, for its staging (default https://app.bosta.co)")

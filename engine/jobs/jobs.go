@@ -61,7 +61,7 @@ func Later(wait time.Duration) error { return river.JobSnooze(wait) }
 type Options struct {
 	// At is when, if it is later than now.
 	At time.Time
-	// MaxAttempts is how often it is tried; 0 is 10 times, which take about two days.
+	// MaxAttempts is how often it is tried; 0 is 10 times, which take about twelve hours.
 	MaxAttempts int
 }
 

@@ -823,6 +823,23 @@ $$;
 comment on function nexus_app.attachment_failed(uuid, text) is 'Notes that a file cannot be fetched';
 select nexus_app.secure('nexus_app.attachment_failed(uuid, text)', 'authenticator');
 
+-- +goose StatementBegin
+create function nexus_app.attachment_removed() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  perform nexus_app.enqueue('message_media_removed',
+    pg_catalog.jsonb_build_object('organization_id', old.organization_id, 'attachment_id', old.id));
+  return null;
+end
+$$;
+-- +goose StatementEnd
+comment on function nexus_app.attachment_removed() is 'Has a file removed with its row';
+select nexus_app.secure('nexus_app.attachment_removed()');
+create trigger attachment_removed after delete on public.message_attachments
+  for each row when (old.status = 'stored') execute function nexus_app.attachment_removed();
+
 -- Accounts ---------------------------------------------------------------------------------------------------------------
 
 -- +goose StatementBegin
@@ -946,6 +963,6 @@ drop function nexus_app.save_templates(uuid, uuid, jsonb), nexus_app.channel_sec
   nexus_app.note_delivery(uuid, text, uuid, text, timestamptz, text, text), nexus_app.receive_message(uuid, jsonb),
   nexus_app.chat_customer(uuid, text, text, text, text), nexus_app.knows_verify_token(text), nexus_app.webhook_accounts(text, text[]),
   nexus_app.end_sending(uuid, text, text, text, text, boolean),
-  nexus_app.advance_message(uuid, text, timestamptz, text, text), nexus_app.begin_sending(uuid), nexus_app.message_removed(),
+  nexus_app.advance_message(uuid, text, timestamptz, text, text), nexus_app.begin_sending(uuid), nexus_app.message_removed(), nexus_app.attachment_removed(),
   nexus_app.message_added(), nexus_app.prepare_message(), nexus_app.prepare_chat();
 drop type public.message_type;

@@ -51,25 +51,65 @@ func (s *service) saveWhatsApp() *functions.Function {
 		Access: functions.Bearer(rls.ScopeAdmin, rls.RoleOwner, rls.RoleAdmin), Tier: functions.Standard,
 		Example: `{"phone_number_id": "106540352242922", "business_account_id": "102290129340398", "access_token": "EAAG…"}`,
 	}, func(ctx context.Context, c *functions.Call, r saveWhatsAppRequest) (connected, error) {
-		with := secrets{Credentials: graph.Credentials{AccessToken: r.AccessToken, AppSecret: text(r.AppSecret)}}
-		number, err := s.Graph.Number(ctx, with.Credentials, r.PhoneNumberID)
+		return s.connectNumber(ctx, c, &r)
+	})
+}
+
+func (s *service) connectNumber(ctx context.Context, c *functions.Call, r *saveWhatsAppRequest) (connected, error) {
+	with := secrets{Credentials: graph.Credentials{AccessToken: r.AccessToken, AppSecret: text(r.AppSecret)}}
+	number, err := s.Graph.Number(ctx, with.Credentials, r.PhoneNumberID)
+	if err != nil {
+		return connected{}, fromGraph(err)
+	}
+	if number.ID != r.PhoneNumberID {
+		return connected{}, functions.Invalid("phone_number_id", "is none of a phone number")
+	}
+	if r.BusinessAccountID != nil {
+		if err := s.Graph.Subscribe(ctx, with.Credentials, *r.BusinessAccountID, ""); err != nil {
+			return connected{}, fromGraph(err)
+		}
+	}
+	if r.DisplayName == nil && number.VerifiedName != "" {
+		r.DisplayName = &number.VerifiedName
+	}
+	return s.connect(ctx, c, &newAccount{
+		platform: whatsapp, externalID: r.PhoneNumberID, businessID: r.BusinessAccountID, name: r.DisplayName,
+		phone: international(number.Display), verifyToken: r.VerifyToken, secrets: with, webhook: "whatsapp-webhook",
+	})
+}
+
+type signupRequest struct {
+	Code              string  `json:"code" jsonschema:"the code that the signup ended with" min:"1" max:"2000"`
+	PhoneNumberID     string  `json:"phone_number_id" jsonschema:"the id of the phone number, which the signup told" pattern:"^[0-9]{1,32}$"`
+	BusinessAccountID string  `json:"business_account_id" jsonschema:"the id of the WhatsApp Business Account, which the signup told" pattern:"^[0-9]{1,32}$"`
+	PIN               *string `json:"pin,omitempty" jsonschema:"registers the number, with this pin of six digits for its two-step verification" pattern:"^[0-9]{6}$"`
+}
+
+// signup takes what Meta's embedded signup ends with, for the server's own app.
+func (s *service) signup() *functions.Function {
+	return functions.Define(functions.Spec{
+		Name: "wa-es-callback", Tag: "Messages", Summary: "Connect a WhatsApp number by Meta's embedded signup",
+		Description: "For the server's own app at Meta: the code is exchanged for an access token, and the number is connected as by `save-whatsapp-credentials`.",
+		Access:      functions.Bearer(rls.ScopeAdmin, rls.RoleOwner, rls.RoleAdmin), Tier: functions.Standard,
+		Example: `{"code": "AQB…", "phone_number_id": "106540352242922", "business_account_id": "102290129340398"}`,
+	}, func(ctx context.Context, c *functions.Call, r signupRequest) (connected, error) {
+		switch {
+		case s.AppID == "":
+			return connected{}, functions.NotConfigured(whatsapp, "meta-app-id")
+		case s.AppSecret == "":
+			return connected{}, functions.NotConfigured(whatsapp, "meta-app-secret")
+		}
+		token, err := s.Graph.Exchange(ctx, s.AppID, s.AppSecret, r.Code)
 		if err != nil {
 			return connected{}, fromGraph(err)
 		}
-		if number.ID != r.PhoneNumberID {
-			return connected{}, functions.Invalid("phone_number_id", "is none of a phone number")
-		}
-		if r.BusinessAccountID != nil {
-			if err := s.Graph.Subscribe(ctx, with.Credentials, *r.BusinessAccountID, ""); err != nil {
+		if r.PIN != nil {
+			if err := s.Graph.Register(ctx, graph.Credentials{AccessToken: token}, r.PhoneNumberID, *r.PIN); err != nil {
 				return connected{}, fromGraph(err)
 			}
 		}
-		if r.DisplayName == nil && number.VerifiedName != "" {
-			r.DisplayName = &number.VerifiedName
-		}
-		return s.connect(ctx, c, &newAccount{
-			platform: whatsapp, externalID: r.PhoneNumberID, businessID: r.BusinessAccountID, name: r.DisplayName,
-			phone: international(number.Display), verifyToken: r.VerifyToken, secrets: with, webhook: "whatsapp-webhook",
+		return s.connectNumber(ctx, c, &saveWhatsAppRequest{
+			PhoneNumberID: r.PhoneNumberID, BusinessAccountID: &r.BusinessAccountID, AccessToken: token,
 		})
 	})
 }

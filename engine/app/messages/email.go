@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -9,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,7 +59,7 @@ func (s *service) emailWebhook() *functions.Function {
 		if err != nil {
 			return out, err
 		}
-		r, err := s.readMail(ctx, a, &m)
+		r, err := s.readMail(ctx, &m)
 		if err != nil {
 			return out, err
 		}
@@ -75,12 +75,24 @@ func (s *service) emailWebhook() *functions.Function {
 			}
 			return tx.QueryRow(ctx, "select nexus_app.receive_message($1, $2)::text", a.ID, text).Scan(&out.MessageID)
 		})
+		if err == nil && out.MessageID == nil {
+			err = s.dropFiles(ctx, r)
+		}
 		return out, err
 	})
 }
 
+// dropFiles removes the files of a mail that was taken before.
+func (s *service) dropFiles(ctx context.Context, r *received) error {
+	keys := make([]string, len(r.Files))
+	for i := range r.Files {
+		keys[i] = r.Files[i].ID
+	}
+	return s.Files.Delete(ctx, keys...)
+}
+
 // readMail brings a mail into the form of all messages, and keeps its files.
-func (s *service) readMail(ctx context.Context, a hookAccount, m *inboundMail) (*received, error) {
+func (s *service) readMail(ctx context.Context, m *inboundMail) (*received, error) {
 	from, err := mail.ValidAddress(m.From)
 	if err != nil {
 		return nil, functions.Invalid("from", "is no valid address")
@@ -102,14 +114,13 @@ func (s *service) readMail(ctx context.Context, a hookAccount, m *inboundMail) (
 	if r.Content == "" {
 		r.Content = m.Subject
 	}
-	for i, file := range m.Attachments {
+	for _, file := range m.Attachments {
 		content, err := base64.StdEncoding.DecodeString(file.Content)
 		if err != nil {
 			return nil, functions.Invalid("attachments[].content", "must be in base64")
 		}
-		// The same mail has the same files, however often it is handed in.
-		id := uuid.NewSHA1(uuid.NameSpaceOID, []byte(a.ID+" "+r.ID+" "+strconv.Itoa(i))).String()
-		if err := s.Files.Put(ctx, a.OrganizationID+"/"+id, content); err != nil {
+		id := uuid.NewString()
+		if _, err := s.Files.Put(ctx, id, bytes.NewReader(content)); err != nil {
 			return nil, err
 		}
 		sum := sha256.Sum256(content)

@@ -2,11 +2,9 @@ package messages
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -16,14 +14,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nexus/engine/app/messages/graph"
+	"nexus/engine/app/seal"
 	"nexus/engine/functions"
 	"nexus/engine/jobs"
+	"nexus/engine/storage/blob"
 	"nexus/rls"
 )
 
-// maxFile is the largest file that is kept, in bytes: what a server can hold of several at once. WhatsApp lets contacts send documents
-// of up to 100 MB, other files of up to 16 MB.
-const maxFile = 64 << 20
+// maxFile is the largest file that is kept, in bytes. WhatsApp lets contacts send documents of up to 100 MB.
+const maxFile = 100 << 20
 
 // fetchJob has a file fetched that came with a message; nexus_app.receive_message adds it.
 type fetchJob struct {
@@ -64,22 +63,44 @@ func (s *service) fetch(ctx context.Context, job jobs.Job[fetchJob]) error {
 	if err != nil {
 		return err
 	}
-	file, err := s.download(ctx, &p)
+	err = s.keep(ctx, id, &p)
+	if err != nil && (lost(err) || job.Last) {
+		return errors.Join(jobs.Give(err), s.attachmentFailed(ctx, id, err))
+	}
+	return err
+}
+
+// keep downloads a file into the store.
+func (s *service) keep(ctx context.Context, id string, p *pending) error {
+	file, err := s.download(ctx, p)
 	if err != nil {
-		if lost(err) || job.Last {
-			return errors.Join(jobs.Give(err), s.attachmentFailed(ctx, id, err))
-		}
 		return err
 	}
-	if err := s.Files.Put(ctx, p.Organization+"/"+id, file.Body); err != nil {
+	defer func() { _ = file.Close() }()
+	// An attempt before may have got as far as this, and no further.
+	if err := s.Files.Delete(ctx, id); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(file.Body)
+	if _, err := s.Files.Put(ctx, id, file); err != nil {
+		return err
+	}
 	return s.Sessions.Do(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "select nexus_app.attachment_stored($1, $2, $3, $4, $5)",
-			id, file.MIMEType, len(file.Body), hex.EncodeToString(sum[:]), s.mediaURL(id))
+		_, err := tx.Exec(ctx, "select nexus_app.attachment_stored($1, $2, $3, $4, $5)", id, file.MIMEType, file.Size(), file.SHA256(), s.mediaURL(id))
 		return err
 	})
+}
+
+// forgetJob has a file removed whose row is gone; a trigger adds it.
+type forgetJob struct {
+	OrganizationID string `json:"organization_id"`
+	AttachmentID   string `json:"attachment_id"`
+}
+
+// Kind implements jobs.Args.
+func (forgetJob) Kind() string { return "message_media_removed" }
+
+func (s *service) forget(ctx context.Context, job jobs.Job[forgetJob]) error {
+	return s.Files.Delete(ctx, job.Args.AttachmentID)
 }
 
 // lost reports whether a file will not be had by trying again.
@@ -88,7 +109,7 @@ func lost(err error) bool {
 	if errors.As(err, &known) {
 		return known.Outcome == graph.Refused
 	}
-	return true
+	return errors.Is(err, errNoAccount) || errors.Is(err, graph.ErrTooLarge) || errors.Is(err, seal.ErrOtherKey) || errors.Is(err, seal.ErrForged)
 }
 
 func (s *service) attachmentFailed(ctx context.Context, id string, reason error) error {
@@ -98,20 +119,20 @@ func (s *service) attachmentFailed(ctx context.Context, id string, reason error)
 	})
 }
 
-func (s *service) download(ctx context.Context, p *pending) (graph.File, error) {
+func (s *service) download(ctx context.Context, p *pending) (*graph.File, error) {
 	m := graph.Media{URL: text(p.SourceURL), MIMEType: text(p.MediaType)}
 	if p.MediaID == nil {
 		return s.Graph.Download(ctx, nil, m, maxFile)
 	}
 	if p.Account == nil {
-		return graph.File{}, errNoAccount
+		return nil, errNoAccount
 	}
 	with, err := s.unseal(*p.Account, p.Credentials)
 	if err != nil {
-		return graph.File{}, err
+		return nil, err
 	}
 	if m, err = s.Graph.Media(ctx, with.Credentials, *p.MediaID); err != nil {
-		return graph.File{}, err
+		return nil, err
 	}
 	return s.Graph.Download(ctx, &with.Credentials, m, maxFile)
 }
@@ -119,6 +140,18 @@ func (s *service) download(ctx context.Context, p *pending) (graph.File, error) 
 // mediaURL is where a file is served.
 func (s *service) mediaURL(id string) string {
 	return s.BaseURL + "/functions/v1/message-media?" + url.Values{"id": {id}}.Encode()
+}
+
+func (s *service) read(ctx context.Context, id string) ([]byte, error) {
+	file, err := s.Files.Open(ctx, id)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, functions.Errorf(http.StatusNotFound, "not_found", "The file is not here any more")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(file)
 }
 
 type mediaRequest struct {
@@ -141,10 +174,9 @@ func (s *service) media() *functions.Function {
 		Name: "message-media", Method: http.MethodGet, Tag: "Messages", Summary: "Fetch a file that came with a message",
 		Description: "Where the column `media_url` of messages leads.", Access: functions.Bearer(rls.ScopeRead), Tier: functions.Standard,
 	}, func(ctx context.Context, c *functions.Call, r mediaRequest) (out functions.Content, err error) {
-		var organization, status string
+		var status string
 		var name, kind *string
-		err = c.QueryRow(ctx, "select organization_id, status, file_name, media_type from public.message_attachments where id = $1",
-			[]any{r.ID}, &organization, &status, &name, &kind)
+		err = c.QueryRow(ctx, "select status, file_name, media_type from public.message_attachments where id = $1", []any{r.ID}, &status, &name, &kind)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return out, notFound("file")
 		}
@@ -154,9 +186,7 @@ func (s *service) media() *functions.Function {
 		if status != "stored" {
 			return out, functions.Errorf(http.StatusConflict, "not_stored", "The file is not here: "+status)
 		}
-		if out.Body, err = s.Files.Get(ctx, organization+"/"+r.ID.String()); errors.Is(err, fs.ErrNotExist) {
-			return out, functions.Errorf(http.StatusNotFound, "not_found", "The file is not here any more")
-		} else if err != nil {
+		if out.Body, err = s.read(ctx, r.ID.String()); err != nil {
 			return out, err
 		}
 		out.Type = "application/octet-stream"

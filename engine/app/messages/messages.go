@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"nexus/engine/functions"
 	"nexus/engine/jobs"
 	"nexus/engine/mail"
+	"nexus/engine/storage/blob"
 )
 
 // The channels.
@@ -25,14 +25,6 @@ const (
 	internal  = "internal"
 )
 
-// FileStore keeps files of contacts, by keys of the form <organization>/<id>.
-type FileStore interface {
-	// Put keeps a file, whole or not at all.
-	Put(ctx context.Context, key string, body []byte) error
-	// Get returns a file; the error is fs.ErrNotExist if there is none.
-	Get(ctx context.Context, key string) ([]byte, error)
-}
-
 // Options are what the functions work with.
 type Options struct {
 	Sessions *db.Sessions
@@ -40,9 +32,10 @@ type Options struct {
 	// Box seals credentials.
 	Box    *seal.Box
 	Mailer mail.Sender
-	Files  FileStore
-	// AppSecret and VerifyToken are those of the server's own app at Meta; empty where every organization has an app of its own.
-	AppSecret, VerifyToken string
+	// Files keeps those of contacts, by the ids of their rows.
+	Files blob.Backend
+	// AppID, AppSecret and VerifyToken are those of the server's own app at Meta; empty where every organization has an app of its own.
+	AppID, AppSecret, VerifyToken string
 	// BaseURL is where the server is reached.
 	BaseURL string
 	Logger  *slog.Logger
@@ -63,6 +56,7 @@ func Functions(o Options, background *jobs.Registry) []*functions.Function {
 	s := &service{o}
 	jobs.Handle(background, s.send)
 	jobs.Handle(background, s.fetch)
+	jobs.Handle(background, s.forget)
 	all := []*functions.Function{
 		s.sendOn(whatsapp, "whatsapp-send-message", "Send a message on WhatsApp"),
 		s.sendOn(facebook, "facebook-send-message", "Send a message on Messenger"),
@@ -70,7 +64,7 @@ func Functions(o Options, background *jobs.Registry) []*functions.Function {
 		s.sendTo(), s.sendTemplate(), s.sendReaction(), s.sendAnywhere(), s.retry(),
 		s.replyStatus(), s.markRead(), s.media(),
 		s.fetchTemplates(), s.listTemplates(),
-		s.saveWhatsApp(), s.saveChannel(),
+		s.saveWhatsApp(), s.signup(), s.saveChannel(),
 		s.emailWebhook(),
 	}
 	return append(all, s.metaWebhooks()...)

@@ -189,13 +189,29 @@ func (s *service) accounts(ctx context.Context, platform string, ids []string) (
 	return all, err
 }
 
-// reread gives a value that was read as any the type that it has.
+// reread gives a value that was read as any the type that it has. Zero characters, which PostgreSQL has none of, are left out.
 func reread[T any](value any) (out T, err error) {
-	text, err := json.Marshal(value)
+	text, err := json.Marshal(withoutZeros(value))
 	if err != nil {
 		return out, err
 	}
 	return out, json.Unmarshal(text, &out)
+}
+
+func withoutZeros(value any) any {
+	switch v := value.(type) {
+	case string:
+		return strings.ReplaceAll(v, "\x00", "")
+	case []any:
+		for i := range v {
+			v[i] = withoutZeros(v[i])
+		}
+	case map[string]any:
+		for name, member := range v {
+			v[name] = withoutZeros(member)
+		}
+	}
+	return value
 }
 
 // inbound is what channels deliver, in one form.

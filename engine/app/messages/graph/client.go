@@ -142,7 +142,7 @@ func (c *Client) once(ctx context.Context, with Credentials, r call, body []byte
 	for name, values := range r.query {
 		query[name] = values
 	}
-	if with.AppSecret != "" {
+	if with.AppSecret != "" && with.AccessToken != "" {
 		mac := hmac.New(sha256.New, []byte(with.AppSecret))
 		mac.Write([]byte(with.AccessToken))
 		query.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
@@ -152,7 +152,9 @@ func (c *Client) once(ctx context.Context, with Credentials, r call, body []byte
 	if err != nil {
 		return &Error{Message: "the request cannot be made", Cause: err}
 	}
-	req.Header.Set("Authorization", "Bearer "+with.AccessToken)
+	if with.AccessToken != "" {
+		req.Header.Set("Authorization", "Bearer "+with.AccessToken)
+	}
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

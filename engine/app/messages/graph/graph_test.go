@@ -3,6 +3,7 @@ package graph_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -179,19 +180,37 @@ func TestMedia(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := c.Download(t.Context(), &credentials, m, 100)
-	if err != nil || string(f.Body) != text || f.MIMEType != "image/jpeg" {
-		t.Errorf("%q %s %v", f.Body, f.MIMEType, err)
+	download := func(with *graph.Credentials, most int64) (body, kind, sum string, err error) {
+		f, err := c.Download(t.Context(), with, m, most)
+		if err != nil {
+			return "", "", "", err
+		}
+		defer func() { _ = f.Close() }()
+		read, err := io.ReadAll(f)
+		if f.Size() != int64(len(read)) {
+			t.Errorf("size %d of %d", f.Size(), len(read))
+		}
+		return string(read), f.MIMEType, f.SHA256(), err
+	}
+	if body, kind, got, err := download(&credentials, 100); err != nil || body != text || kind != "image/jpeg" || got != m.SHA256 {
+		t.Errorf("%q %s %s %v", body, kind, got, err)
+	}
+	if _, _, _, err := download(&credentials, 3); !errors.Is(err, graph.ErrTooLarge) {
+		t.Errorf("announced as too large: %v", err)
 	}
 	m.Size = 0
-	if _, err := c.Download(t.Context(), &credentials, m, 3); !errors.Is(err, graph.ErrTooLarge) {
+	if _, _, _, err := download(&credentials, 3); !errors.Is(err, graph.ErrTooLarge) {
 		t.Errorf("too large: %v", err)
 	}
-	if _, err := c.Download(t.Context(), nil, m, 100); !errors.Is(err, graph.ErrUnauthorized) {
+	if _, _, _, err := download(nil, 100); !errors.Is(err, graph.ErrUnauthorized) {
 		t.Errorf("without credentials: %v", err)
 	}
+	m.SHA256 = base64.StdEncoding.EncodeToString(sum[:])
+	if _, _, _, err := download(&credentials, 100); err != nil {
+		t.Errorf("a hash in base64: %v", err)
+	}
 	m.SHA256 = strings.Repeat("0", 64)
-	if _, err := c.Download(t.Context(), &credentials, m, 100); err == nil {
+	if _, _, _, err := download(&credentials, 100); err == nil {
 		t.Error("another file was taken")
 	}
 }
@@ -208,7 +227,8 @@ func TestFilesInside(t *testing.T) {
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		if f, err := c.Download(ctx, nil, graph.Media{URL: address}, 100); err == nil {
-			t.Errorf("%s: %q", address, f.Body)
+			_ = f.Close()
+			t.Errorf("%s was read", address)
 		} else if ctx.Err() != nil {
 			t.Errorf("%s was dialled", address)
 		}

@@ -1,10 +1,13 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"hash"
 	"io"
 	"mime"
 	"net/http"
@@ -25,49 +28,68 @@ func (c *Client) Media(ctx context.Context, with Credentials, id string) (m Medi
 	return m, err
 }
 
-// File is a downloaded file.
+// File is a file that is being downloaded. Reading it fails where it is not what was announced, or too large.
 type File struct {
-	Body     []byte
+	io.ReadCloser
 	MIMEType string
+
+	sum       hash.Hash
+	announced string
+	size, max int64
 }
 
-// Download fetches a file of at most max bytes. Files of WhatsApp need the credentials; those of Messenger and Instagram are at
-// addresses that anybody with the address can read, and get none.
-func (c *Client) Download(ctx context.Context, with *Credentials, m Media, most int64) (File, error) {
+// Read implements io.Reader.
+func (f *File) Read(p []byte) (n int, err error) {
+	n, err = f.ReadCloser.Read(p)
+	f.size += int64(n)
+	f.sum.Write(p[:n])
+	switch {
+	case f.size > f.max:
+		return n, ErrTooLarge
+	case errors.Is(err, io.EOF) && f.announced != "" && f.announced != f.SHA256() && f.announced != base64.StdEncoding.EncodeToString(f.sum.Sum(nil)):
+		return n, &Error{Message: "the file is not the one that was announced", Outcome: Failed}
+	case err != nil && !errors.Is(err, io.EOF):
+		return n, &Error{Message: "the file broke off", Outcome: Failed, Cause: err}
+	}
+	return n, err
+}
+
+// Size is how much was read, in bytes.
+func (f *File) Size() int64 { return f.size }
+
+// SHA256 is the hash of what was read, as hex.
+func (f *File) SHA256() string { return hex.EncodeToString(f.sum.Sum(nil)) }
+
+// Download fetches a file of at most so many bytes; close it. Files of WhatsApp need the credentials; those of Messenger and Instagram
+// are at addresses that anybody with the address can read, and get none.
+func (c *Client) Download(ctx context.Context, with *Credentials, m Media, most int64) (*File, error) {
 	if m.Size > most {
-		return File{}, ErrTooLarge
+		return nil, ErrTooLarge
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, http.NoBody)
 	if err != nil || (req.URL.Scheme != "https" && req.URL.Scheme != "http") {
-		return File{}, &Error{Message: "the file has no address"}
+		return nil, &Error{Message: "the file has no address"}
 	}
 	if with != nil {
 		req.Header.Set("Authorization", "Bearer "+with.AccessToken)
 	}
 	resp, err := c.files.Do(req)
 	if err != nil {
-		return File{}, fromNetwork(err)
+		e := fromNetwork(err)
+		if errors.Is(err, errPrivate) {
+			e.Outcome = Refused
+		} else {
+			e.Outcome = Failed // nothing happens by reading
+		}
+		return nil, e
 	}
-	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return File{}, fromAnswer(resp, nil)
+		_ = resp.Body.Close()
+		return nil, fromAnswer(resp, nil)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
-	if err != nil {
-		return File{}, &Error{Status: resp.StatusCode, Message: "the file broke off", Outcome: Failed, Cause: err}
+	f := &File{ReadCloser: resp.Body, MIMEType: "application/octet-stream", sum: sha256.New(), announced: m.SHA256, max: most}
+	if parsed, _, err := mime.ParseMediaType(cmp.Or(m.MIMEType, resp.Header.Get("Content-Type"))); err == nil {
+		f.MIMEType = parsed
 	}
-	if int64(len(body)) > most {
-		return File{}, ErrTooLarge
-	}
-	if sum := sha256.Sum256(body); m.SHA256 != "" && m.SHA256 != hex.EncodeToString(sum[:]) && m.SHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
-		return File{}, &Error{Status: resp.StatusCode, Message: "the file is not the one that was announced", Outcome: Failed}
-	}
-	kind := m.MIMEType
-	if kind == "" {
-		kind = resp.Header.Get("Content-Type")
-	}
-	if parsed, _, err := mime.ParseMediaType(kind); err == nil {
-		return File{Body: body, MIMEType: parsed}, nil
-	}
-	return File{Body: body, MIMEType: "application/octet-stream"}, nil
+	return f, nil
 }

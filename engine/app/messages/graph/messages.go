@@ -119,3 +119,27 @@ func (c *Client) Subscribe(ctx context.Context, with Credentials, account string
 	}
 	return c.do(ctx, with, call{method: http.MethodPost, path: url.PathEscape(account) + "/subscribed_apps", query: query, repeatable: true})
 }
+
+// Exchange makes an access token of the code that a login at Meta ended with
+// (https://developers.facebook.com/docs/whatsapp/embedded-signup/implementation).
+func (c *Client) Exchange(ctx context.Context, appID, appSecret, code string) (token string, err error) {
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	err = c.do(ctx, Credentials{}, call{
+		method: http.MethodGet, path: "oauth/access_token", into: &answer,
+		query: url.Values{"client_id": {appID}, "client_secret": {appSecret}, "code": {code}},
+	})
+	if err == nil && answer.AccessToken == "" {
+		err = &Error{Status: http.StatusOK, Message: "the answer has no access token", Outcome: Unknown}
+	}
+	return answer.AccessToken, err
+}
+
+// Register lets a number send and receive by the API; the pin is that of its two-step verification from then on.
+func (c *Client) Register(ctx context.Context, with Credentials, number, pin string) error {
+	return c.do(ctx, with, call{
+		method: http.MethodPost, path: url.PathEscape(number) + "/register", repeatable: true,
+		body: map[string]any{"messaging_product": "whatsapp", "pin": pin},
+	})
+}
