@@ -8,9 +8,13 @@ import (
 
 	"nexus/engine/app/agents"
 	"nexus/engine/app/contacts"
+	"nexus/engine/app/insights"
 	"nexus/engine/app/inventory"
 	"nexus/engine/app/orders"
 	"nexus/engine/app/shipping"
+	"nexus/engine/app/shopify"
+	"nexus/engine/app/social"
+	"nexus/engine/app/voip"
 	"nexus/engine/db"
 	"nexus/engine/functions"
 	"nexus/engine/jobs"
@@ -36,7 +40,9 @@ func (s *Server) ownFunctions(
 		Templates: with.templates, SiteURL: cmp.Or(s.cfg.Auth.SiteURL, b.info.URL), BaseURL: b.info.URL, Logger: s.log,
 	})
 	client := &http.Client{Timeout: partnerTimeout}
-	return slices.Concat(all, conversations, contacts.Functions(), orders.Functions(), inventory.Functions(), shipping.Functions(shipping.Options{
-		Box: with.box, BostaURL: s.cfg.BostaURL, BaseURL: b.info.URL, Client: client, Logger: s.log,
-	})), quota, nil
+	return slices.Concat(
+		all, conversations, contacts.Functions(), orders.Functions(), inventory.Functions(), insights.Functions(), voip.Functions(), social.Functions(),
+		shipping.Functions(shipping.Options{Box: with.box, BostaURL: s.cfg.BostaURL, BaseURL: b.info.URL, Client: client, Logger: s.log}),
+		shopify.Functions(shopify.Options{Sessions: sessions, Box: with.box, URL: s.cfg.ShopifyURL, Client: client}),
+	), quota, nil
 }

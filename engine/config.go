@@ -107,6 +107,8 @@ type Config struct {
 	FunctionSecrets string
 	// Meta is the server's app for WhatsApp, Messenger and Instagram.
 	Meta MetaConfig
+	// ShopifyURL is where the Admin API of all shops is; empty is each shop's own domain.
+	ShopifyURL string
 	// BostaURL is where the courier Bosta's API is; empty is courier.BostaURL.
 	BostaURL string
 	// RateLimits says which tiers of functions/v1 are counted: RateLimitsAll or RateLimitsPublic. Empty is the latter in the

@@ -72,6 +72,7 @@ func (o *configOptions) bindServer(f *pflag.FlagSet) {
 	f.StringVar(&o.Meta.AppID, "meta-app-id", o.Meta.AppID, "id of the server's own app at Meta, for its embedded signup")
 	f.StringVar(&o.Meta.AppSecret, "meta-app-secret", o.Meta.AppSecret, "secret of the server's own app at Meta, which signs deliveries")
 	f.StringVar(&o.Meta.VerifyToken, "meta-verify-token", o.Meta.VerifyToken, "token to set webhooks up with at Meta")
+	f.StringVar(&o.ShopifyURL, "shopify-url", o.ShopifyURL, "where the Admin API of all shops at Shopify is, for a proxy (default: each shop's domain)")
 	f.StringVar(&o.BostaURL, "bosta-url", o.BostaURL, "where the courier Bosta's API is, for its staging (default https://app.bosta.co)")
 	f.StringVar(&o.FunctionSecrets, "function-secrets", o.FunctionSecrets, "file of NAME=value lines that they see (default DIR/.env)")
 	f.StringVar(&o.RateLimits, "function-rate-limits", o.RateLimits,
