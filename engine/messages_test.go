@@ -614,6 +614,14 @@ func TestMailAndInternalChats(t *testing.T) {
 		fmt.Sprint(reply["message_attachments"]) != "[map[file_name:x.html status:stored]]" {
 		t.Errorf("%v", reply)
 	}
+	answer = object{"to": "hello@shop.example", "raw": "From: Bob <bob@example.com>\r\nSubject: Re\r\nMessage-ID: <8@example.com>\r\n\r\nAnd one more thing"}
+	if got := hand(saved["inbound_secret"].(string)); got.status != 200 || ann.row("messages?platform_message_id=eq.8@example.com")["content"] != "And one more thing" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	answer["raw"] = "hello"
+	if got := hand(saved["inbound_secret"].(string)); got.status != 400 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
 	address, err := url.Parse(reply["media_url"].(string))
 	if err != nil {
 		t.Fatal(err)
