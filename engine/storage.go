@@ -75,7 +75,10 @@ func (s *Server) openStorage(ctx context.Context, b *backend, to logins, verifie
 	}
 	cfg := storage.Config{
 		MaxObject: s.cfg.Storage.MaxObject, Timeout: s.cfg.RequestTimeout, SearchPath: slices.Concat(s.cfg.Schemas[:1], s.cfg.ExtraSearchPath),
-		ServiceRole: serviceRole, BaseURL: b.info.URL + storagePath, Secret: []byte(secret),
+		ServiceRole: serviceRole, MountPath: storagePath, Secret: []byte(secret),
+	}
+	if s.cfg.PublicURL != "" {
+		cfg.BaseURL = b.info.URL + storagePath
 	}
 	cfg.S3.AccessKey, cfg.S3.SecretKey = s.cfg.Storage.keys(secret)
 	if s.cfg.Auth.Flows.RefuseBrowserAdmins {

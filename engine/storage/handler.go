@@ -38,8 +38,9 @@ type Config struct {
 	ServiceRole string
 	// ServerRoles are those that are refused from browsers.
 	ServerRoles []string
-	// BaseURL is where clients reach storage/v1.
-	BaseURL string
+	// BaseURL is where clients reach storage/v1; empty to believe requests, whose path at the server begins with MountPath.
+	BaseURL   string
+	MountPath string
 	// Secret signs URLs; its keys are made of it and are good for nothing else.
 	Secret []byte
 	// S3 are the credentials of the S3 protocol.

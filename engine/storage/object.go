@@ -81,6 +81,8 @@ type draft struct {
 	upsert       bool
 	metadata     any
 	userMetadata json.RawMessage
+	// also, if set, is done in the transaction that makes the object.
+	also func(context.Context, pgx.Tx) error
 }
 
 func (d *draft) arguments() []any {
@@ -131,10 +133,14 @@ func (c *call) commit(d *draft) (id string, err error) {
 	c.h.at(stepStored)
 	var before *string
 	err = c.serve(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `
+		err := tx.QueryRow(ctx, `
 			with before as (select o.version from storage.objects o where o.bucket_id = $1 and o.name = $2 for update), made as (`+
 			d.sql()+` returning id)
 			select made.id::text, (select version from before) from made`, d.arguments()...).Scan(&id, &before)
+		if err == nil && d.also != nil {
+			err = d.also(ctx, tx)
+		}
+		return err
 	})
 	if err != nil {
 		c.h.discard(ctx, d.version)

@@ -165,6 +165,9 @@ var endpoints = []endpoint{
 
 // find returns who answers, or nil.
 func (h *Handler) find(method string, to route) serveFunc {
+	if to.area == areaTUS {
+		return h.serveTUS
+	}
 	for i := range endpoints {
 		e := &endpoints[i]
 		if e.segments != to.segments || e.shape != to.shape() || !hasMethod(e.methods, method) {
