@@ -614,6 +614,14 @@ func TestMailAndInternalChats(t *testing.T) {
 		fmt.Sprint(reply["message_attachments"]) != "[map[file_name:x.html status:stored]]" {
 		t.Errorf("%v", reply)
 	}
+	answer = object{"to": "hello@shop.example", "raw": "From: Bob <bob@example.com>\r\nSubject: Re\r\nMessage-ID: <8@example.com>\r\n\r\nAnd one more thing"}
+	if got := hand(saved["inbound_secret"].(string)); got.status != 200 || ann.row("messages?platform_message_id=eq.8@example.com")["content"] != "And one more thing" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	answer["raw"] = "hello"
+	if got := hand(saved["inbound_secret"].(string)); got.status != 400 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
 	address, err := url.Parse(reply["media_url"].(string))
 	if err != nil {
 		t.Fatal(err)
@@ -623,6 +631,15 @@ func TestMailAndInternalChats(t *testing.T) {
 		t.Errorf("%s %v", got.body, got.header)
 	}
 
+	// Somebody who is added later had this chat before.
+	eve := ann.function("message-send", object{"email": "eve@example.com", "message": "Hello"}, 202)["chat_id"]
+	if row := ann.row(fmt.Sprint("chats?id=eq.", eve)); row["customer_id"] != nil {
+		t.Errorf("%v", row)
+	}
+	added := ann.add("customers", object{"organization_id": ann.organizationID, "email": "eve@example.com"})
+	if row := ann.row(fmt.Sprint("chats?id=eq.", eve)); row["customer_id"] != added {
+		t.Errorf("%v", row)
+	}
 	chat := r.json("POST", "/rest/v1/chats", ann.access, object{"organization_id": ann.organizationID, "platform": "internal", "contact_name": "Desk"}, 201)["rows"].([]any)[0].(object)
 	if got := ann.function("message-send", object{"chat_id": chat["id"], "message": "note"}, 202); got["status"] != "delivered" {
 		t.Errorf("%v", got)
@@ -631,7 +648,7 @@ func TestMailAndInternalChats(t *testing.T) {
 	if row := ann.row("chats?platform=eq.internal"); row["unread_count"] != 1.0 || row["last_message"] != "in" {
 		t.Errorf("%v", row)
 	}
-	if usage := r.json("GET", "/functions/v1/agent-usage", ann.access, nil, 200)["usage"].(object)["messages"].(object); usage["used"] != 1.0 {
+	if usage := r.json("GET", "/functions/v1/agent-usage", ann.access, nil, 200)["usage"].(object)["messages"].(object); usage["used"] != 2.0 {
 		t.Errorf("internal messages count: %v", usage)
 	}
 }

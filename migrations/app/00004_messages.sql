@@ -103,6 +103,7 @@ create unique index chats_platform_chat_id_idx on public.chats (organization_id,
 create index chats_last_message_time_idx on public.chats (organization_id, last_message_time desc);
 create index chats_customer_id_idx on public.chats (organization_id, customer_id);
 create index chats_channel_account_id_idx on public.chats (organization_id, channel_account_id);
+create index chats_unknown_idx on public.chats (organization_id, contact_phone) where customer_id is null;
 create index chats_created_by_idx on public.chats (created_by);
 select nexus_app.describe('public.chats', 'Conversations, each with one contact on one channel; an archived one is opened again when the contact writes',
   'platform', 'The channel: whatsapp, facebook, instagram, email or internal', 'channel_account_id', 'The number, page or address of the organization',
@@ -275,6 +276,26 @@ $$;
 -- +goose StatementEnd
 comment on function nexus_app.prepare_chat() is 'Finds a new chat''s number or page, and its contact';
 create trigger prepare before insert or update of contact_phone on public.chats for each row execute function nexus_app.prepare_chat();
+
+-- Contacts that are added later find the chats that they had before.
+-- +goose StatementBegin
+create function nexus_app.link_chats() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  update public.chats c set customer_id = n.id
+  from added n
+  where c.organization_id = n.organization_id and c.customer_id is null
+    and (c.contact_phone = n.phone_number or (c.platform = 'email' and c.platform_chat_id = n.email));
+  return null;
+end
+$$;
+-- +goose StatementEnd
+comment on function nexus_app.link_chats() is 'Tells chats of unknown people who they are';
+select nexus_app.secure('nexus_app.link_chats()');
+create trigger link_chats after insert on public.customers referencing new table as added
+  for each statement execute function nexus_app.link_chats();
 
 -- +goose StatementBegin
 create function nexus_app.open_chat(of_platform text, address text, name text default null, account uuid default null) returns public.chats
@@ -658,6 +679,7 @@ as $$
 declare
   a public.channel_accounts;
   chat public.chats;
+  contact uuid;
   answered uuid;
   added uuid;
   file jsonb;
@@ -684,9 +706,9 @@ begin
   do update set contact_name = coalesce(excluded.contact_name, chats.contact_name)
   returning * into chat;
   if chat.customer_id is null then
-    update public.chats c set customer_id = nexus_app.chat_customer(a.organization_id, a.platform, chat.contact_name,
-      chat.contact_phone, case a.platform when 'email' then address end)
-    where c.id = chat.id;
+    contact := nexus_app.chat_customer(a.organization_id, a.platform, chat.contact_name, chat.contact_phone,
+      case a.platform when 'email' then address end);
+    update public.chats c set customer_id = contact where c.id = chat.id and c.customer_id is null;
   end if;
   select m.id into answered from public.messages m
   where m.organization_id = a.organization_id and m.platform_message_id = message ->> 'reply_to';
@@ -953,7 +975,8 @@ revoke execute on all functions in schema nexus_app from public;
 
 -- +goose Down
 
-drop function nexus_app.retry_message(uuid), nexus_app.open_chat(text, text, text, uuid);
+drop trigger link_chats on public.customers;
+drop function nexus_app.link_chats(), nexus_app.retry_message(uuid), nexus_app.open_chat(text, text, text, uuid);
 drop table public.canned_responses, public.message_attachments, public.message_status_events, public.messages, public.chats,
   public.whatsapp_templates, public.channel_accounts;
 drop function nexus_app.save_templates(uuid, uuid, jsonb), nexus_app.channel_secret(uuid, text, uuid),

@@ -26,7 +26,8 @@ const secretHeader = "X-Webhook-Secret" //nolint:gosec // the name of a header
 // inboundMail is a mail that came in for an address, taken apart by a mail server.
 type inboundMail struct {
 	To          string           `json:"to" jsonschema:"the address that it came in for" format:"email" max:"254"`
-	From        string           `json:"from" jsonschema:"the address that it is from" format:"email" max:"254"`
+	Raw         string           `json:"raw,omitempty" jsonschema:"the whole mail as it came (RFC 5322), instead of the fields below"`
+	From        string           `json:"from,omitempty" jsonschema:"the address that it is from" max:"254"`
 	Name        string           `json:"name,omitempty" jsonschema:"what the sender is called" max:"200"`
 	Subject     string           `json:"subject,omitempty" jsonschema:"the subject" max:"998"`
 	Text        string           `json:"text,omitempty" jsonschema:"the text" max:"65536"`
@@ -59,7 +60,11 @@ func (s *service) emailWebhook() *functions.Function {
 		if err != nil {
 			return out, err
 		}
-		r, err := s.readMail(ctx, &m)
+		files, err := m.take()
+		if err != nil {
+			return out, err
+		}
+		r, err := s.readMail(ctx, &m, files)
 		if err != nil {
 			return out, err
 		}
@@ -91,8 +96,29 @@ func (s *service) dropFiles(ctx context.Context, r *received) error {
 	return s.Files.Delete(ctx, keys...)
 }
 
+// take brings both forms of a mail into one.
+func (m *inboundMail) take() (files []mailFile, err error) {
+	if m.Raw != "" {
+		parsed, files, err := parseMail(m.Raw)
+		if err != nil {
+			return nil, functions.Invalid("raw", err.Error())
+		}
+		parsed.To = m.To
+		*m = parsed
+		return files, nil
+	}
+	for _, file := range m.Attachments {
+		content, err := base64.StdEncoding.DecodeString(file.Content)
+		if err != nil {
+			return nil, functions.Invalid("attachments[].content", "must be in base64")
+		}
+		files = append(files, mailFile{Name: file.Name, MediaType: file.MediaType, Content: content})
+	}
+	return files, nil
+}
+
 // readMail brings a mail into the form of all messages, and keeps its files.
-func (s *service) readMail(ctx context.Context, m *inboundMail) (*received, error) {
+func (s *service) readMail(ctx context.Context, m *inboundMail, files []mailFile) (*received, error) {
 	from, err := mail.ValidAddress(m.From)
 	if err != nil {
 		return nil, functions.Invalid("from", "is no valid address")
@@ -102,30 +128,26 @@ func (s *service) readMail(ctx context.Context, m *inboundMail) (*received, erro
 		at = *m.Date
 	}
 	r := &received{
-		ID: trimID(m.MessageID), Chat: from, Name: m.Name, Type: "text", Content: m.Text, ReplyTo: trimID(m.InReplyTo),
-		Timestamp: at.UTC().Format(time.RFC3339Nano), Payload: map[string]any{"subject": m.Subject},
+		ID: trimID(m.MessageID), Chat: from, Name: withoutZero(m.Name), Type: "text", Content: withoutZero(m.Text), ReplyTo: trimID(m.InReplyTo),
+		Timestamp: at.UTC().Format(time.RFC3339Nano), Payload: map[string]any{"subject": withoutZero(m.Subject)},
 	}
 	if m.HTML != "" {
-		r.Payload["html"] = m.HTML
+		r.Payload["html"] = withoutZero(m.HTML)
 	}
 	if r.ID == "" {
 		r.ID = hashToken(m.From + "\n" + at.UTC().Format(time.RFC3339Nano) + "\n" + m.Subject + "\n" + m.Text)
 	}
 	if r.Content == "" {
-		r.Content = m.Subject
+		r.Content = withoutZero(m.Subject)
 	}
-	for _, file := range m.Attachments {
-		content, err := base64.StdEncoding.DecodeString(file.Content)
-		if err != nil {
-			return nil, functions.Invalid("attachments[].content", "must be in base64")
-		}
+	for _, file := range files {
 		id := uuid.NewString()
-		if _, err := s.Files.Put(ctx, id, bytes.NewReader(content)); err != nil {
+		if _, err := s.Files.Put(ctx, id, bytes.NewReader(file.Content)); err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(content)
+		sum := sha256.Sum256(file.Content)
 		r.Files = append(r.Files, receivedFile{
-			ID: id, Name: file.Name, MediaType: file.MediaType, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]),
+			ID: id, Name: withoutZero(file.Name), MediaType: withoutZero(file.MediaType), Size: int64(len(file.Content)), SHA256: hex.EncodeToString(sum[:]),
 			Status: "stored", ServedAt: s.mediaURL(id),
 		})
 	}
@@ -133,7 +155,7 @@ func (s *service) readMail(ctx context.Context, m *inboundMail) (*received, erro
 }
 
 // trimID takes the angle brackets off an id of a mail.
-func trimID(id string) string { return strings.Trim(strings.TrimSpace(id), "<>") }
+func trimID(id string) string { return strings.Trim(strings.TrimSpace(withoutZero(id)), "<>") }
 
 var errInboundSecret = errors.New("no secret of the address")
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -188,4 +189,43 @@ func TestSigned(t *testing.T) {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
+}
+
+func TestParseMail(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/mail.eml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, files, err := parseMail(string(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "mail", map[string]any{"mail": m, "files": files})
+	for _, text := range []string{"", "no mail", "Subject: nobody\r\n\r\nx", "From: <>\r\n\r\nx"} {
+		if m, _, err := parseMail(text); !errors.Is(err, errMail) {
+			t.Errorf("%q: %+v %v", text, m, err)
+		}
+	}
+}
+
+func FuzzParseMail(f *testing.F) {
+	raw, err := os.ReadFile("testdata/mail.eml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(raw))
+	f.Add("From: ann@example.com\r\n\r\nhello")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, files, err := parseMail(text)
+		if err != nil {
+			if !errors.Is(err, errMail) {
+				t.Error(err)
+			}
+			return
+		}
+		if m.From == "" || len(m.Text) > maxMailText || len(files) > maxMailFiles || !utf8.ValidString(m.Text) {
+			t.Errorf("%+v", m)
+		}
+	})
 }

@@ -198,10 +198,12 @@ func reread[T any](value any) (out T, err error) {
 	return out, json.Unmarshal(text, &out)
 }
 
+func withoutZero(text string) string { return strings.ReplaceAll(text, "\x00", "") }
+
 func withoutZeros(value any) any {
 	switch v := value.(type) {
 	case string:
-		return strings.ReplaceAll(v, "\x00", "")
+		return withoutZero(v)
 	case []any:
 		for i := range v {
 			v[i] = withoutZeros(v[i])
