@@ -72,7 +72,7 @@ func (h *Handler) tus(w http.ResponseWriter, r *http.Request, to route) error {
 		return errTusVersion
 	}
 	to.operation = operation
-	signed := false
+	var signed bool
 	if to.key, signed = cutSign(to.key); signed {
 		to.access = accessServer
 	}
