@@ -189,6 +189,8 @@ type keys struct {
 	AnonKey        string `json:"anon_key"`
 	ServiceRoleKey string `json:"service_role_key"`
 	JWTSecret      string `json:"jwt_secret"`
+	S3AccessKey    string `json:"s3_access_key"`
+	S3SecretKey    string `json:"s3_secret_key"`
 	DBURL          string `json:"db_url"`
 }
 
