@@ -419,16 +419,17 @@ begin
   select w into longest from unnest(words) as w order by length(w) desc limit 1;
   select pg_catalog.array_agg('%' || pg_catalog.regexp_replace(w, '([\\%_])', '\\\1', 'g') || '%') into patterns from unnest(words) as w;
   if length(longest) >= 3 then
-    select pg_catalog.array_agg(m.id) into part
-    from (
-      select c.id from public.customers c
-      where c.organization_id = tenant
-        and nexus_app.customer_text(c.first_name, c.last_name, c.email, c.phone_number, c.company, c.tags, c.notes)
-          like '%' || pg_catalog.regexp_replace(longest, '([\\%_])', '\\\1', 'g') || '%'
-        and (cardinality(words) = 1
-          or nexus_app.customer_text(c.first_name, c.last_name, c.email, c.phone_number, c.company, c.tags, c.notes) like all (patterns))
-      limit 200
-    ) as m;
+    -- A condition for each word, because the index takes no "like all".
+    execute 'select pg_catalog.array_agg(m.id) from (
+        select c.id from public.customers c
+        where c.organization_id = $1 and '
+      || (
+        select pg_catalog.string_agg(pg_catalog.format('nexus_app.customer_text(c.first_name, c.last_name, c.email, c.phone_number, c.company,
+          c.tags, c.notes) like $2[%s]', n), ' and ')
+        from pg_catalog.generate_subscripts(patterns, 1) as n
+      )
+      || ' limit 200) as m'
+    into part using tenant, patterns;
     found_ids := coalesce(part, '{}');
   end if;
   -- Other forms of the words, and beginnings of short ones.
