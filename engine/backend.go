@@ -17,6 +17,7 @@ import (
 
 	"nexus/engine/db"
 	"nexus/engine/functions"
+	"nexus/engine/mcp"
 	"nexus/engine/rest"
 	"nexus/rls"
 	"nexus/schema"
@@ -33,6 +34,8 @@ type backend struct {
 	auth http.Handler
 	// functions serves functions/v1.
 	functions http.Handler
+	// mcp serves functions/v1/mcp-server.
+	mcp *mcp.Handler
 	// storage is nil if the database has no tables for storage/v1.
 	storage http.Handler
 	// database does the work of requests, and snapshot is the schema as last read.

@@ -61,7 +61,7 @@ func (s *Server) openFunctions(ctx context.Context, b *backend, to logins, verif
 	b.functions = http.StripPrefix(functionsPath, functions.New(functions.Options{
 		Config: cfg, Registry: registry, Verifier: func() *rls.Verifier { return verifier }, Sessions: sessions,
 		Limiter: limiter, Quota: quota, SQL: s.sqlFunctions(b, verifier), Edge: edge, Logger: s.log,
-		Authenticated: setRole,
+		Mounts: s.openMCP(ctx, b, verifier, sessions), Authenticated: setRole,
 	}))
 	if len(all) == 0 {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"nexus/engine/apierr"
+	"nexus/engine/mcp"
 )
 
 // restPath is where rest/v1 is mounted.
@@ -20,6 +21,9 @@ func (s *Server) handler() http.Handler {
 	for path, handle := range map[string]http.HandlerFunc{healthPath: s.health, readyPath: s.ready} {
 		router.HandlerFunc(http.MethodGet, path, handle)
 		router.HandlerFunc(http.MethodHead, path, handle)
+	}
+	for _, path := range []string{mcp.MetadataPath, mcp.MetadataPath + functionsPath + "/" + mcp.Path} {
+		router.HandlerFunc(http.MethodGet, path, s.describeMCP)
 	}
 	// The surface dispatches below its mount point: the router cannot hold /rest/v1/:table beside /rest/v1/rpc/:function.
 	surface := gatewayKey(limitBody(http.HandlerFunc(s.rest), s.cfg.MaxBodyBytes))

@@ -241,3 +241,12 @@ func names(field, list string) string {
 	}
 	return field + "." + list
 }
+
+// SchemaFor makes the JSON Schema of a struct as Define does, for what else takes requests of agents.
+func SchemaFor[T any]() (*jsonschema.Schema, error) { return schemaOf(reflect.TypeFor[T]()) }
+
+// Explain says what a value that a schema refuses lacks, such as "limit must be at most 100".
+func Explain(err error, s *jsonschema.Schema) string {
+	e := invalid(err, s)
+	return fmt.Sprintf("%v %v", e.Details["field"], e.Details["reason"])
+}
