@@ -10,6 +10,7 @@ import (
 	"nexus/engine/app/contacts"
 	"nexus/engine/app/insights"
 	"nexus/engine/app/inventory"
+	"nexus/engine/app/messages"
 	"nexus/engine/app/orders"
 	"nexus/engine/app/shipping"
 	"nexus/engine/app/shopify"
@@ -39,10 +40,21 @@ func (s *Server) ownFunctions(
 		Sessions: sessions, Keys: b.keys.Load, Issuer: b.info.URL + authPath, Hasher: with.hasher, Mailer: with.mailer,
 		Templates: with.templates, SiteURL: cmp.Or(s.cfg.Auth.SiteURL, b.info.URL), BaseURL: b.info.URL, Logger: s.log,
 	})
+	return slices.Concat(all, conversations, s.tableFunctions(b, sessions, with)), quota, nil
+}
+
+// tableFunctions are those that need no more than the database and third parties.
+func (s *Server) tableFunctions(b *backend, sessions *db.Sessions, with *tools) []*functions.Function {
 	client := &http.Client{Timeout: partnerTimeout}
 	return slices.Concat(
-		all, conversations, contacts.Functions(), orders.Functions(), inventory.Functions(), insights.Functions(), voip.Functions(), social.Functions(),
+		contacts.Functions(), orders.Functions(), inventory.Functions(), insights.Functions(), voip.Functions(), social.Functions(),
 		shipping.Functions(shipping.Options{Box: with.box, BostaURL: s.cfg.BostaURL, BaseURL: b.info.URL, Client: client, Logger: s.log}),
 		shopify.Functions(shopify.Options{Sessions: sessions, Box: with.box, URL: s.cfg.ShopifyURL, Client: client}),
-	), quota, nil
+	)
+}
+
+// describedFunctions are all of those in Go, to be told of and not to be called.
+func describedFunctions() []*functions.Function {
+	all, _ := agents.Functions(agents.Options{})
+	return slices.Concat(all, messages.Functions(messages.Options{}, jobs.NewRegistry()), (&Server{}).tableFunctions(&backend{}, nil, &tools{}))
 }

@@ -733,3 +733,28 @@ func TestMessagesOutliveTheServer(t *testing.T) {
 		t.Errorf("%d %v", n, body)
 	}
 }
+
+// Whoever left a cart is reminded once, and only if it did not become an order.
+func TestCartReminders(t *testing.T) {
+	t.Parallel()
+	r, graph := withGraph(t)
+	s := r.signUp("ann@example.com").found("Corner Shop", "growth")
+	s.connectWhatsApp("1000", "")
+	psql(t, r.cfg.DatabaseURL, fmt.Sprintf(`
+		insert into public.shopify_abandoned_checkouts (organization_id, shopify_checkout_id, phone_number, recovery_url, abandoned_at, recovered_at) values
+			('%[1]s', '1', '+201001234567', 'https://example.com/cart/1', now() - interval '2 hours', null),
+			('%[1]s', '2', '+201001234568', null, now() - interval '2 hours', now()),
+			('%[1]s', '3', '+201001234569', null, now(), null),
+			('%[1]s', '4', '12', null, now() - interval '2 hours', null)`, s.organizationID))
+	if got := s.function("abandoned-carts-scan-send", map[string]any{"template_name": "cart"}, 200); got["sent"] != 1.0 || got["failed"] != 1.0 {
+		t.Errorf("%v\n%s", got, r.log)
+	}
+	r.until("the template was sent", func() bool {
+		body, n := graph.last()
+		text, _ := json.Marshal(body)
+		return n > 0 && strings.Contains(string(text), "cart/1")
+	})
+	if got := s.function("abandoned-carts-scan-send", map[string]any{"template_name": "cart"}, 200); got["sent"] != 0.0 {
+		t.Errorf("reminded again: %v", got)
+	}
+}

@@ -92,6 +92,9 @@ func TestShopify(t *testing.T) {
 	if rows := s.rows("shopify_abandoned_checkouts?select=total_amount"); len(rows) != 1 {
 		t.Errorf("%v", rows)
 	}
+	if e := s.function("abandoned-carts-scan-send", map[string]any{"template_name": "cart"}, 409); e["error"] != "integration_not_configured" {
+		t.Errorf("%v", e)
+	}
 	if got := deliver("app/uninstalled", "d5", "secret", `{"id": 5}`); got.status != 200 || !strings.Contains(got.body, `"taken":false`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -269,4 +272,25 @@ func TestAutomationAndChat(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 	s.rest("DELETE", "social_posts?id=eq."+post, nil, 200)
+}
+
+// The names that are documented publicly are there, and in the routing table.
+func TestDocumentedFunctions(t *testing.T) {
+	t.Parallel()
+	listed := map[string]bool{}
+	for _, f := range describedFunctions() {
+		listed[f.Name] = true
+	}
+	for _, name := range strings.Fields(`
+		agent-register agent-api-key-create agent-auth agent-usage agent-invite invite
+		whatsapp-send-message whatsapp-send-template whatsapp-send-reaction wa-send facebook-send-message instagram-send-message
+		whatsapp-get-templates whatsapp-templates whatsapp-webhook wa-webhook whatsapp-status-webhook whatsapp-reply-status wa-es-callback
+		save-whatsapp-credentials voice-transcription-worker start-picking scan-item complete-pick create-awb-bosta print-awb tracking-webhook
+		call-initiate ai-cs-annotator ai-business-analysis abandoned-carts-scan-send close-stale-sessions crm-nightly-features
+		shopify-webhook shopify-webhook-public shopify-orders shopify-order-update shopify-fulfill shopify-abandoned fetch-shopify-customer
+		fetch-shopify-customer-by-id`) {
+		if !listed[name] {
+			t.Errorf("%s is missing", name)
+		}
+	}
 }

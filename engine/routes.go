@@ -3,14 +3,15 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
-	"nexus/engine/app/agents"
 	"nexus/engine/functions"
 	"nexus/engine/functions/deno"
+	"nexus/engine/mcp"
 	"nexus/schema"
 	"nexus/schema/cluster"
 )
@@ -31,13 +32,16 @@ type Route struct {
 func Routes(ctx context.Context, cfg Config, log *slog.Logger) ([]Route, error) {
 	var out []Route
 	if cfg.app() == AppNexus {
-		all, _ := agents.Functions(agents.Options{})
-		for _, f := range all {
+		for _, f := range describedFunctions() {
 			out = append(out, Route{
 				Name: f.Name, Method: f.Method, Kind: "go", Access: f.Access.String(), Tier: f.Tier.String(), Tag: f.Tag, Summary: f.Summary,
 			})
 		}
 	}
+	out = append(out, Route{
+		Name: mcp.Path, Method: http.MethodPost, Kind: "go", Access: "member; agent: by tool", Tier: "that of what a tool calls", Tag: "Agents",
+		Summary: "Model Context Protocol for agents",
+	})
 	inTypeScript, err := edgeRoutes(&cfg)
 	if err != nil {
 		return nil, err

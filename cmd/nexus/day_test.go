@@ -73,6 +73,12 @@ stranger() {
     seen=$(curl -sS "%[1]s/functions/v1/$path" -H "Authorization: Bearer $STRANGER")
     case "$seen" in '{"data":[]'*) ;; *) echo "stranger sees $path: $seen" ;; esac
   done
+  for table in customers orders stock_balances awbs; do
+    seen=$(curl -sS "%[1]s/functions/v1/mcp-server" -H "Authorization: Bearer $STRANGER" -H 'Content-Type: application/json' \
+      -H 'Accept: application/json, text/event-stream' \
+      -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"query\",\"arguments\":{\"table\":\"$table\"}}}")
+    case "$seen" in *'"structuredContent":{"rows":[]}'*) ;; *) echo "stranger sees by MCP $table: $seen" ;; esac
+  done
   echo stranger looked
 }
 `

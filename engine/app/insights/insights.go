@@ -17,7 +17,7 @@ import (
 
 // Functions are those of analyses and of regular care.
 func Functions() []*functions.Function {
-	return []*functions.Function{annotate(), analyse(), score(), closeStale()}
+	return []*functions.Function{annotate(), analyse(), score(), closeStale(), transcribe()}
 }
 
 type annotateRequest struct {
@@ -174,5 +174,34 @@ func closeStale() *functions.Function {
 			return err
 		})
 		return out, err
+	})
+}
+
+type transcribeRequest struct {
+	MessageID uuid.UUID `json:"message_id" jsonschema:"a message with a voice note"`
+}
+
+type transcribeResponse struct {
+	Text string `json:"text" jsonschema:"what was said"`
+}
+
+func transcribe() *functions.Function {
+	return functions.Define(functions.Spec{
+		Name: "voice-transcription-worker", Tag: "AI", Summary: "Write down what a voice note says",
+		Description: "Needs a model that hears (409 `integration_not_configured`).",
+		Access:      functions.Bearer(rls.ScopeWrite), Tier: functions.Bulk,
+		Example: `{"message_id": "00000000-0000-0000-0000-000000000000"}`,
+	}, func(ctx context.Context, c *functions.Call, r transcribeRequest) (out transcribeResponse, err error) {
+		var kind *string
+		err = c.QueryRow(ctx, "select (select message_type::text from public.messages where id = $1)", []any{r.MessageID}, &kind)
+		switch {
+		case err != nil:
+			return out, err
+		case kind == nil:
+			return out, functions.Errorf(http.StatusNotFound, "not_found", "There is no message with this id")
+		case *kind != "audio":
+			return out, functions.Errorf(http.StatusConflict, "not_audio", "The message is no voice note")
+		}
+		return out, functions.NotConfigured("ai", "transcription model")
 	})
 }

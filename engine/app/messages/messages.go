@@ -65,7 +65,7 @@ func Functions(o Options, background *jobs.Registry) []*functions.Function {
 		s.replyStatus(), s.markRead(), s.media(),
 		s.fetchTemplates(), s.listTemplates(),
 		s.saveWhatsApp(), s.signup(), s.saveChannel(),
-		s.emailWebhook(),
+		s.emailWebhook(), s.remindCarts(),
 	}
 	return append(all, s.metaWebhooks()...)
 }
