@@ -129,18 +129,24 @@ func freePort(t *testing.T) int {
 // run serves until the test ends.
 func (s *standin) run() *standin {
 	s.t.Helper()
-	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
-	s.stop = stop
-	listening := make(chan struct{})
-	go func() { s.done <- s.server.Run(ctx, func(net.Addr) { close(listening) }) }()
-	s.t.Cleanup(func() { _ = s.end() })
 	select {
-	case <-listening:
+	case <-s.begin():
 	case err := <-s.done:
 		s.done <- err
 		s.t.Fatal(err)
 	}
 	return s
+}
+
+// begin runs the server; the channel is closed when it listens, if it comes to that.
+func (s *standin) begin() <-chan struct{} {
+	s.t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
+	s.stop = stop
+	listening := make(chan struct{})
+	go func() { s.done <- s.server.Run(ctx, func(net.Addr) { close(listening) }) }()
+	s.t.Cleanup(func() { _ = s.end() })
+	return listening
 }
 
 // end stops the server and returns what Run returned.
@@ -466,7 +472,7 @@ func TestFatal(t *testing.T) {
 	} {
 		s := &standin{t: t, log: &buffer{}, requests: &buffer{}, done: make(chan error, 1)}
 		s.load(c.uri, c.settings)
-		s.run()
+		s.begin()
 		select {
 		case err := <-s.done:
 			s.done <- err
